@@ -1,0 +1,129 @@
+//! Streams and consumers as they should be, from `definitions/*.json`, applied idempotently.
+//!
+//! Any service may apply them at start or when one is found missing. Agents do not: they may
+//! publish, not administer.
+
+use anyhow::{Context as _, Result};
+use async_nats::jetstream::consumer::{PullConsumer, pull};
+use async_nats::jetstream::{Context, stream};
+use tracing::debug;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stream {
+    Telemetry,
+    Signals,
+    Events,
+    Dead,
+}
+
+impl Stream {
+    pub const ALL: [Self; 4] = [Self::Telemetry, Self::Signals, Self::Events, Self::Dead];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Telemetry => "TELEMETRY",
+            Self::Signals => "SIGNALS",
+            Self::Events => "EVENTS",
+            Self::Dead => "DEAD",
+        }
+    }
+
+    fn json(self) -> &'static str {
+        match self {
+            Self::Telemetry => include_str!("../definitions/telemetry.json"),
+            Self::Signals => include_str!("../definitions/signals.json"),
+            Self::Events => include_str!("../definitions/events.json"),
+            Self::Dead => include_str!("../definitions/dead.json"),
+        }
+    }
+
+    fn config(self, replicas: usize) -> stream::Config {
+        let mut config: stream::Config = serde_json::from_str(self.json())
+            .expect("stream definitions are part of the build and tested");
+        config.num_replicas = replicas;
+        config
+    }
+}
+
+/// A durable consumer: what one kind of worker has taken from a stream, shared by all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConsumerName {
+    IngestTelemetry,
+    IngestSignals,
+    AlertSignals,
+}
+
+impl ConsumerName {
+    pub const ALL: [Self; 3] = [Self::IngestTelemetry, Self::IngestSignals, Self::AlertSignals];
+
+    pub fn stream(self) -> Stream {
+        match self {
+            Self::IngestTelemetry => Stream::Telemetry,
+            Self::IngestSignals | Self::AlertSignals => Stream::Signals,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::IngestTelemetry => "ingest-telemetry",
+            Self::IngestSignals => "ingest-signals",
+            Self::AlertSignals => "alert-signals",
+        }
+    }
+
+    fn json(self) -> &'static str {
+        match self {
+            Self::IngestTelemetry => include_str!("../definitions/consumer-ingest-telemetry.json"),
+            Self::IngestSignals => include_str!("../definitions/consumer-ingest-signals.json"),
+            Self::AlertSignals => include_str!("../definitions/consumer-alert-signals.json"),
+        }
+    }
+
+    fn config(self) -> pull::Config {
+        serde_json::from_str(self.json())
+            .expect("consumer definitions are part of the build and tested")
+    }
+}
+
+/// Creates what is missing and brings the rest up to date. `replicas` is 1 for a single broker,
+/// 3 in a cluster.
+pub async fn apply_streams(context: &Context, replicas: usize) -> Result<()> {
+    for stream in Stream::ALL {
+        context
+            .create_or_update_stream(stream.config(replicas))
+            .await
+            .with_context(|| format!("cannot apply the stream {}", stream.name()))?;
+        debug!(stream = stream.name(), "stream is as defined");
+    }
+    Ok(())
+}
+
+/// The consumer, created if it is missing.
+pub async fn apply_consumer(context: &Context, name: ConsumerName) -> Result<PullConsumer> {
+    let stream = name.stream().name();
+    context
+        .create_consumer_on_stream(name.config(), stream)
+        .await
+        .with_context(|| format!("cannot apply the consumer {name:?} of the stream {stream}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_are_readable_and_named_as_the_code_names_them() {
+        for stream in Stream::ALL {
+            let config = stream.config(1);
+            assert_eq!(config.name, stream.name());
+            assert!(config.max_bytes > 0, "{} has no limit", stream.name());
+            assert!(!config.max_age.is_zero(), "{} has no limit", stream.name());
+        }
+        for consumer in ConsumerName::ALL {
+            let config = consumer.config();
+            assert_eq!(config.durable_name, config.name);
+            assert_eq!(config.name.as_deref(), Some(consumer.name()));
+            assert!(config.max_ack_pending > 0);
+        }
+    }
+}

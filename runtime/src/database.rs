@@ -1,0 +1,83 @@
+//! The database pool, and waiting for a schema this binary knows.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Timeouts};
+use muster_schemas::sql::MIGRATIONS;
+use tokio::time::sleep;
+use tokio_postgres::NoTls;
+use tracing::{info, warn};
+
+/// How long to wait for a connection of the pool, or for a new one to be made.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// A database that does not answer on the wire for this long is given up: the connection is
+/// dropped and the work done again on another.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often to look whether the schema has been migrated.
+const SCHEMA_POLL: Duration = Duration::from_millis(500);
+
+/// Parses a connection URL or string and names the connection after the service.
+pub fn options(url: &str, application: &str) -> Result<tokio_postgres::Config> {
+    let mut options: tokio_postgres::Config =
+        url.parse().context("the database URL cannot be read")?;
+    options.application_name(application);
+    options.connect_timeout(WAIT_MAX);
+    options.tcp_user_timeout(TCP_USER_TIMEOUT);
+    Ok(options)
+}
+
+/// A pool of at most `size` connections. Nothing is connected until the first use.
+pub fn pool(url: &str, application: &str, size: usize) -> Result<Pool> {
+    let manager = Manager::from_config(
+        options(url, application)?,
+        NoTls,
+        ManagerConfig { recycling_method: RecyclingMethod::Fast },
+    );
+    let timeouts =
+        Timeouts { wait: Some(WAIT_MAX), create: Some(WAIT_MAX), recycle: Some(WAIT_MAX) };
+    Pool::builder(manager)
+        .max_size(size)
+        .timeouts(timeouts)
+        .runtime(deadpool_postgres::Runtime::Tokio1)
+        .build()
+        .context("cannot make the database pool")
+}
+
+/// Returns once the schema is the one this binary was built for; refuses a newer one.
+pub async fn wait_for_schema(pool: &Pool) -> Result<()> {
+    let wanted = MIGRATIONS.len() as i32;
+    let mut said = false;
+    loop {
+        match schema_version(pool).await {
+            Ok(version) if version == wanted => return Ok(()),
+            Ok(version) if version > wanted => bail!(
+                "the database schema is version {version}, newer than the {wanted} this binary \
+                 knows: upgrade the binary"
+            ),
+            Ok(version) if !said => {
+                info!(version, wanted, "waiting for the schema: run muster-ingest-worker migrate");
+                said = true;
+            }
+            Err(error) if !said => {
+                warn!("waiting for the database: {error:#}");
+                said = true;
+            }
+            _ => {}
+        }
+        sleep(SCHEMA_POLL).await;
+    }
+}
+
+/// 0 where nothing was migrated yet.
+async fn schema_version(pool: &Pool) -> Result<i32> {
+    let client = pool.get().await.context("no connection to the database")?;
+    let known = "SELECT to_regclass('muster_migrations') IS NOT NULL";
+    if !client.query_one(known, &[]).await?.get::<_, bool>(0) {
+        return Ok(0);
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM muster_migrations";
+    Ok(client.query_one(newest, &[]).await?.get(0))
+}

@@ -1,0 +1,109 @@
+//! The envelope, the same on every durable subject, and what a message must satisfy to be stored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Channel, HostId, MessageId, is_sequence_number};
+
+/// The version of the wire format. Evolution is additive within a version: unknown fields are
+/// ignored and new ones are optional.
+pub const ENVELOPE_VERSION: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope<T> {
+    /// [`ENVELOPE_VERSION`].
+    pub v: u32,
+    pub host: HostId,
+    /// Milliseconds since the Unix epoch at which the agent's journal was created.
+    pub epoch: i64,
+    /// From 1, per channel and epoch.
+    pub seq: i64,
+    /// Milliseconds since the Unix epoch, UTC, by the agent's clock, when the message was made.
+    /// A resend keeps it.
+    pub sent_at: i64,
+    pub body: T,
+}
+
+/// A body that travels in an [`Envelope`] on a durable channel.
+pub trait Durable: Serialize + for<'de> Deserialize<'de> {
+    const CHANNEL: Channel;
+
+    /// Checks what the types cannot say. `now_ms` is the judge's clock, in milliseconds since the
+    /// Unix epoch.
+    fn check(&self, now_ms: i64) -> Result<(), Rejection>;
+}
+
+/// Why a message that could be decoded is nevertheless not stored.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    #[error("envelope version {0} is unknown, expected {ENVELOPE_VERSION}")]
+    UnknownVersion(u32),
+    #[error("the envelope names host {envelope} but the subject names {subject}")]
+    WrongHost { envelope: HostId, subject: HostId },
+    #[error("sequence number {0} is outside 1..=9223372036854775806")]
+    BadSequence(i64),
+    #[error("epoch {0} is before 1970")]
+    BadEpoch(i64),
+    #[error("the message id says {header} but the envelope says {envelope}")]
+    WrongMessageId { header: String, envelope: String },
+    #[error("{field} is {value}, expected {expected}")]
+    BadValue { field: String, value: String, expected: String },
+}
+
+impl Rejection {
+    pub fn bad_value(
+        field: impl Into<String>,
+        value: impl std::fmt::Display,
+        expected: impl Into<String>,
+    ) -> Self {
+        // A hostile value may be megabytes long; the reason must not be.
+        let value = value.to_string().chars().take(120).collect();
+        Self::BadValue { field: field.into(), value, expected: expected.into() }
+    }
+}
+
+impl<T: Durable> Envelope<T> {
+    pub fn message_id(&self) -> MessageId {
+        MessageId {
+            host: self.host.clone(),
+            channel: T::CHANNEL,
+            epoch: self.epoch,
+            seq: self.seq,
+            resend: 0,
+        }
+    }
+
+    /// Checks the envelope against the subject it came on and the id in its header, then its body.
+    pub fn check(
+        &self,
+        subject_host: &HostId,
+        header_id: Option<&MessageId>,
+        now_ms: i64,
+    ) -> Result<(), Rejection> {
+        if self.v != ENVELOPE_VERSION {
+            return Err(Rejection::UnknownVersion(self.v));
+        }
+        if self.host != *subject_host {
+            return Err(Rejection::WrongHost {
+                envelope: self.host.clone(),
+                subject: subject_host.clone(),
+            });
+        }
+        if !is_sequence_number(self.seq) {
+            return Err(Rejection::BadSequence(self.seq));
+        }
+        if self.epoch < 0 {
+            return Err(Rejection::BadEpoch(self.epoch));
+        }
+        self.check_header_id(header_id)?;
+        self.body.check(now_ms)
+    }
+
+    fn check_header_id(&self, header_id: Option<&MessageId>) -> Result<(), Rejection> {
+        let Some(header) = header_id else { return Ok(()) };
+        let own = MessageId { resend: header.resend, ..self.message_id() };
+        if *header == own {
+            return Ok(());
+        }
+        Err(Rejection::WrongMessageId { header: header.to_string(), envelope: own.to_string() })
+    }
+}

@@ -1,0 +1,105 @@
+//! The golden messages: what is in `fixtures/` is the contract, in Rust as in TypeScript.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::codec::{ContentType, decode, encode};
+use crate::control::{LiveRequest, Reply};
+use crate::envelope::{Durable, Envelope};
+use crate::events::Event;
+use crate::live::LiveSample;
+use crate::signals::Heartbeat;
+use crate::telemetry::TelemetryFrame;
+
+/// A fixture must decode, and encode to itself again: no field more, none less.
+fn check<T: Serialize + DeserializeOwned>(text: &str) -> T {
+    let golden: Value = serde_json::from_str(text).unwrap();
+    let from_json: T = decode(ContentType::Json, text.as_bytes()).unwrap();
+    assert_eq!(serde_json::to_value(&from_json).unwrap(), golden);
+
+    let from_msgpack: T = decode(ContentType::Msgpack, &encode(&golden)).unwrap();
+    let again: T = decode(ContentType::Msgpack, &encode(&from_msgpack)).unwrap();
+    assert_eq!(serde_json::to_value(&again).unwrap(), golden);
+    again
+}
+
+#[test]
+fn golden_messages_encode_to_themselves() {
+    check::<Event>(include_str!("../fixtures/event_online.json"));
+    check::<Event>(include_str!("../fixtures/event_offline.json"));
+    check::<LiveRequest>(include_str!("../fixtures/live_request.json"));
+    check::<Reply>(include_str!("../fixtures/reply_accepted.json"));
+    check::<Reply>(include_str!("../fixtures/reply_refused.json"));
+    check::<LiveSample>(include_str!("../fixtures/live_sample.json"));
+}
+
+#[test]
+fn golden_durable_messages_are_acceptable() {
+    let frame: Envelope<TelemetryFrame> = check(include_str!("../fixtures/telemetry.json"));
+    acceptable(&frame);
+    let heartbeat: Envelope<Heartbeat> = check(include_str!("../fixtures/heartbeat.json"));
+    acceptable(&heartbeat);
+}
+
+fn acceptable<T: Durable>(envelope: &Envelope<T>) {
+    let host = "web-3".parse().unwrap();
+    envelope.check(&host, Some(&envelope.message_id()), envelope.sent_at).unwrap();
+}
+
+#[test]
+fn unknown_fields_are_ignored_and_new_ones_are_optional() {
+    let mut golden: Value =
+        serde_json::from_str(include_str!("../fixtures/telemetry.json")).unwrap();
+    golden["body"]["samples"][0]["from_the_future"] = serde_json::json!({"x": [1, 2]});
+    golden["body"]["samples"][0].as_object_mut().unwrap().remove("sensors");
+    let frame: Envelope<TelemetryFrame> = decode(ContentType::Msgpack, &encode(&golden)).unwrap();
+    assert!(frame.body.samples[0].sensors.is_empty());
+}
+
+type Spoil = fn(&mut Envelope<TelemetryFrame>);
+
+#[test]
+fn each_rejection_names_the_field_the_value_and_what_is_allowed() {
+    let frame: Envelope<TelemetryFrame> = check(include_str!("../fixtures/telemetry.json"));
+    let now = frame.sent_at;
+    let host = "web-3".parse().unwrap();
+    let cases: &[(Spoil, &str)] = &[
+        (|f| f.v = 9, "envelope version 9 is unknown"),
+        (|f| f.host = "web-4".parse().unwrap(), "names host web-4 but the subject names web-3"),
+        (|f| f.seq = 0, "sequence number 0"),
+        (|f| f.epoch = -1, "epoch -1"),
+        (|f| f.body.samples.clear(), "body.samples is 0, expected 1 to 720"),
+        (|f| f.body.samples[1].at += 3_600_000, "body.samples[1].at is 1732103607000"),
+        (|f| f.body.samples[0].at = 0, "body.samples[0].at is 0"),
+        (
+            |f| f.body.samples[0].cpu.usage_percent = f32::NAN,
+            "body.samples[0].cpu.usage_percent is NaN, expected a finite number",
+        ),
+        (
+            |f| f.body.samples[1].sensors[0].celsius = f32::INFINITY,
+            "body.samples[1].sensors[0].celsius is inf",
+        ),
+        (
+            |f| f.body.samples[0].memory.used_bytes = -1,
+            "body.samples[0].memory.used_bytes is -1, expected 0 or more",
+        ),
+        (
+            |f| f.body.samples[0].filesystems[0].mount = "a\0b".into(),
+            "body.samples[0].filesystems[0].mount is \"a\\0b\"",
+        ),
+        (
+            |f| f.body.samples[1].processes.top_memory[1].pid = -7,
+            "body.samples[1].processes.top_memory[1].pid is -7",
+        ),
+    ];
+    for (spoil, reason) in cases {
+        let mut spoiled = frame.clone();
+        spoil(&mut spoiled);
+        let said = spoiled.check(&host, None, now).unwrap_err().to_string();
+        assert!(said.contains(reason), "{said:?} does not contain {reason:?}");
+    }
+    let other = frame.message_id().to_string().replace("/42", "/43").parse().unwrap();
+    let said = frame.check(&host, Some(&other), now).unwrap_err().to_string();
+    assert!(said.contains("the message id says web-3/telemetry/1732100000123/43"), "{said}");
+}

@@ -1,0 +1,23 @@
+//! The vocabulary: everything that crosses a process boundary, and nothing that does IO.
+//!
+//! One file per message family. Every other crate depends on this one; it depends on none of
+//! them, has no clock and no async.
+
+pub mod codec;
+pub mod control;
+pub mod envelope;
+pub mod events;
+pub mod ids;
+pub mod live;
+pub mod metrics;
+pub mod numbers;
+pub mod signals;
+pub mod sql;
+pub mod telemetry;
+
+#[cfg(test)]
+mod fixtures;
+
+pub use codec::{ContentType, DecodeError};
+pub use envelope::{Durable, ENVELOPE_VERSION, Envelope, Rejection};
+pub use ids::{Channel, HostId, InvalidHostId, MessageId};
