@@ -1,0 +1,41 @@
+//! Messages as logic sees them, and the dead-letter stream.
+
+use async_nats::jetstream::{Context, Message};
+use muster_nats::publish::retry_delay;
+use muster_nats::{Stream, dead, headers};
+use tokio::time::sleep;
+use tracing::{error, warn};
+
+use crate::logic::intake::Incoming;
+
+pub fn incoming(messages: &[Message]) -> Vec<Incoming<'_>> {
+    messages
+        .iter()
+        .map(|message| Incoming {
+            subject: message.subject.as_str(),
+            content_type: headers::content_type(message.headers.as_ref()),
+            id: headers::message_id(message.headers.as_ref()),
+            payload: &message.payload,
+        })
+        .collect()
+}
+
+/// Puts a message among the dead letters; goes on trying until it is there.
+pub async fn bury(bus: &Context, stream: Stream, message: &Message, reason: &str) {
+    let subject = message.subject.as_str();
+    warn!(subject, reason, "a message on {subject} goes to the dead letters: {reason}");
+    for attempt in 1.. {
+        match dead::bury(bus, stream, message, reason).await {
+            Ok(()) => return,
+            Err(error) => error!("{error:#}"),
+        }
+        sleep(retry_delay(attempt)).await;
+    }
+}
+
+/// How many messages wait behind this batch, and how many of it came before.
+pub fn backlog(messages: &[Message]) -> (u64, usize) {
+    let pending = messages.last().and_then(|m| m.info().ok()).map_or(0, |info| info.pending);
+    let again = messages.iter().filter(|m| m.info().is_ok_and(|info| info.delivered > 1));
+    (pending, again.count())
+}
