@@ -1,0 +1,25 @@
+//! What most tests begin with.
+
+use muster_stack::{Stack, StackOptions};
+use muster_tests::bus::Bus;
+use muster_tests::database::Database;
+
+pub struct Running {
+    pub stack: Stack,
+    pub bus: Bus,
+    pub database: Database,
+}
+
+/// Starts a stack of its own for one test.
+pub async fn start(options: StackOptions) -> Running {
+    let stack = Stack::start(options).await.expect("the stack starts");
+    let bus = Bus::connect(&stack.nats_url()).await.expect("the bus is there");
+    bus.prepare().await.expect("the streams can be made");
+    let database = Database::connect(&stack.postgres_url()).await.expect("the database is there");
+    Running { stack, bus, database }
+}
+
+/// So many ingest workers and nothing else.
+pub async fn start_ingest(workers: usize) -> Running {
+    start(StackOptions { ingest_workers: workers, ..StackOptions::default() }).await
+}
