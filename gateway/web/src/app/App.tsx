@@ -1,0 +1,87 @@
+// Which page is shown: signed out, the fleet, or a host. Leaves out what is on them.
+import { useEffect, useState } from 'react';
+import { Link, Route, Switch, useLocation } from 'wouter';
+import type { SessionState } from '../io/session';
+import { chooseTheme, theme as themeStore } from '../io/theme';
+import { asSentence } from '../logic/format';
+import { Logo, WarningIcon } from '../views/icons';
+import { Notice } from '../views/parts';
+import { ConnectionBanner, Shell } from '../views/Shell';
+import { FleetPage } from './FleetPage';
+import { HostPage } from './HostPage';
+import { useStore, useTitle } from './hooks';
+import { useServices } from './services';
+import { SignInPage } from './SignInPage';
+
+export function App() {
+  const { session } = useServices();
+  const state = useStore(session.state);
+  if (state.phase === 'signed_in') return <SignedIn state={state} />;
+  if (state.phase === 'signed_out') return <SignInPage />;
+  return <Starting reason={state.phase === 'unreachable' ? state.reason : null} />;
+}
+
+function SignedIn({ state }: { state: Extract<SessionState, { phase: 'signed_in' }> }) {
+  const { session, feed } = useServices();
+  const link = useStore(feed.link);
+  const theme = useStore(themeStore);
+  return (
+    <Shell
+      account={state.account}
+      connection={link.status}
+      theme={theme}
+      onTheme={() => chooseTheme(theme === 'dark' ? 'light' : 'dark')}
+      onSignOut={() => void session.signOut()}
+    >
+      {link.status === 'away' && <Away />}
+      <ScrollToTop />
+      <Switch>
+        <Route path="/" component={FleetPage} />
+        <Route path="/hosts/:id">{({ id }) => <HostPage key={id} id={id} />}</Route>
+        <Route component={NoSuchPage} />
+      </Switch>
+    </Shell>
+  );
+}
+
+/** A blink of the network is not worth a banner. */
+const BANNER_AFTER_S = 2;
+
+/** Mounted while the feed is away, so it counts for how long that is. */
+function Away() {
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setSeconds((count) => count + 1), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return seconds < BANNER_AFTER_S ? null : <ConnectionBanner awayForS={seconds} />;
+}
+
+function ScrollToTop() {
+  const [path] = useLocation();
+  useEffect(() => {
+    if (path !== '/') window.scrollTo(0, 0);
+  }, [path]);
+  return null;
+}
+
+function Starting({ reason }: { reason: string | null }) {
+  useTitle('Starting');
+  return (
+    <main className="starting">
+      <Logo size={44} />
+      {reason ? <p role="alert">{asSentence(reason)} Trying again every few seconds.</p> : <span className="visually-hidden">Loading</span>}
+    </main>
+  );
+}
+
+function NoSuchPage() {
+  useTitle('Not found');
+  return (
+    <Notice icon={<WarningIcon />} title="There is no such page">
+      <Link className="button" href="/">
+        Go to the fleet
+      </Link>
+    </Notice>
+  );
+}

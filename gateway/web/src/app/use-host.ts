@@ -1,0 +1,51 @@
+// What a host page fetches besides the live view: the host, its metrics for a range, and its
+// completeness, each at its own pace. Leaves out how any of it is shown.
+import { useState } from 'react';
+import type { Completeness, HostDetail, Metrics } from '../io/contract';
+import { chartsToDraw, metricNames } from '../logic/charts';
+import { rangeToSearch, refreshMs, spanOf, type Range } from '../logic/range';
+import { usePolled, type Polled } from './hooks';
+import { useServices } from './services';
+
+/** Process lists and filesystems change with each published frame. */
+const DETAIL_MS = 10_000;
+/** Gaps are repaired in minutes, not in seconds. */
+const COMPLETENESS_MS = 30_000;
+
+export function useHostDetail(id: string): Polled<HostDetail> {
+  const { api } = useServices();
+  return usePolled({
+    key: id,
+    fetch: (signal) => api.host(id, signal),
+    nextMs: () => DETAIL_MS,
+  });
+}
+
+export function useCompleteness(id: string): Polled<Completeness> {
+  const { api } = useServices();
+  return usePolled({
+    key: id,
+    fetch: (signal) => api.completeness(id, signal),
+    nextMs: () => COMPLETENESS_MS,
+  });
+}
+
+export function useHistory(id: string, range: Range, perCore: boolean): Polled<Metrics> {
+  const { api, clock } = useServices();
+  const names = metricNames(chartsToDraw(perCore));
+  const live = range.kind === 'live';
+  return usePolled({
+    key: live ? null : `${id}${rangeToSearch(range)}#${perCore}`,
+    fetch: (signal) => {
+      if (range.kind === 'live') throw new Error('the live view has no history');
+      return api.metrics(id, { ...spanOf(range, clock.now()), names }, signal);
+    },
+    nextMs: (metrics) => refreshMs(range, metrics.step_ms, clock.now()),
+    keepPrevious: true,
+  });
+}
+
+/** Whether the CPU chart shows cores; it stays as chosen while the page is open. */
+export function usePerCore(): [boolean, (on: boolean) => void] {
+  return useState(false);
+}

@@ -1,0 +1,402 @@
+// What crosses the wire between the gateway and the dashboard: the types, written by hand, and a
+// parser beside each. Leaves out fetching and what the values mean. Imported as types everywhere,
+// as values only in `io/`.
+import { anyObject, int, list, mapOf, nullable, num, oneOf, plainText, shape, str, type Parse } from './guards';
+
+export type HostStatus = 'online' | 'offline' | 'unknown';
+
+export interface Token {
+  access_token: string;
+  /** Seconds. */
+  expires_in: number;
+}
+
+export interface Account {
+  username: string;
+  role: string;
+}
+
+/** The newest figures of a host, as lists show them. */
+export interface Latest {
+  at: number;
+  uptime_s: number;
+  cpu_usage_percent: number;
+  load_1: number;
+  load_5: number;
+  load_15: number;
+  memory_used_bytes: number;
+  memory_total_bytes: number;
+  swap_used_bytes: number;
+  swap_total_bytes: number;
+  /** Of the fullest filesystem. */
+  disk_used_percent: number | null;
+  disk_used_mount: string | null;
+  disk_read_bytes_per_s: number;
+  disk_write_bytes_per_s: number;
+  network_rx_bytes_per_s: number;
+  network_tx_bytes_per_s: number;
+  temperature_max_celsius: number | null;
+  processes_total: number;
+  tcp_connections: number;
+}
+
+export interface Host {
+  id: string;
+  status: HostStatus;
+  status_since: number;
+  first_seen_at: number;
+  last_seen_at: number;
+  agent_version: string | null;
+  labels: Record<string, string>;
+  latest: Latest | null;
+}
+
+export interface HostDetail extends Host {
+  sample: Sample | null;
+}
+
+export interface HostPage {
+  items: Host[];
+  next: string | null;
+}
+
+export interface Cpu {
+  usage_percent: number;
+  cores_percent: number[];
+}
+
+export interface Load {
+  one: number;
+  five: number;
+  fifteen: number;
+}
+
+export interface Memory {
+  total_bytes: number;
+  used_bytes: number;
+  available_bytes: number;
+  swap_total_bytes: number;
+  swap_used_bytes: number;
+}
+
+export interface Filesystem {
+  mount: string;
+  device: string;
+  fs_type: string;
+  total_bytes: number;
+  used_bytes: number;
+  available_bytes: number;
+}
+
+export interface Disk {
+  device: string;
+  read_bytes_per_s: number;
+  write_bytes_per_s: number;
+  reads_per_s: number;
+  writes_per_s: number;
+}
+
+export interface Network {
+  interface: string;
+  rx_bytes_per_s: number;
+  tx_bytes_per_s: number;
+  rx_packets_per_s: number;
+  tx_packets_per_s: number;
+  rx_errors_per_s: number;
+  tx_errors_per_s: number;
+}
+
+export interface Process {
+  pid: number;
+  name: string;
+  /** 100 is one core. */
+  cpu_percent: number;
+  memory_bytes: number;
+}
+
+export interface Processes {
+  total: number;
+  /** Both lists are empty in samples that are not the newest of their frame. */
+  top_cpu: Process[];
+  top_memory: Process[];
+}
+
+export interface Sensor {
+  name: string;
+  celsius: number;
+}
+
+/** One look at a host. */
+export interface Sample {
+  at: number;
+  uptime_s: number;
+  cpu: Cpu;
+  load: Load;
+  memory: Memory;
+  filesystems: Filesystem[];
+  disks: Disk[];
+  networks: Network[];
+  tcp_connections: number;
+  processes: Processes;
+  sensors: Sensor[];
+}
+
+export interface MetricSeries {
+  name: string;
+  instance: string | null;
+  unit: string;
+  /** The mean of each step; null where there was no sample. */
+  values: (number | null)[];
+  max: (number | null)[];
+}
+
+export interface Metrics {
+  host: string;
+  from: number;
+  to: number;
+  step_ms: number;
+  source: string;
+  timestamps: number[];
+  series: MetricSeries[];
+}
+
+export interface Gap {
+  epoch: number;
+  from: number;
+  to: number;
+  since: number;
+  state: string;
+}
+
+export interface ChannelCompleteness {
+  channel: string;
+  percent: number;
+  stored: number;
+  dead: number;
+  gaps: Gap[];
+  repaired: number;
+  lost: number;
+}
+
+export interface Completeness {
+  percent: number;
+  channels: ChannelCompleteness[];
+}
+
+export interface FleetEvent {
+  host: string;
+  kind: string;
+  at: number;
+  detail: Record<string, unknown>;
+}
+
+export interface HostPatch {
+  id: string;
+  latest: Latest;
+}
+
+export interface HostsFrame {
+  hosts: HostPatch[];
+}
+
+/** The header of every durable message, with a telemetry frame as its body. */
+export interface TelemetryEnvelope {
+  v: number;
+  host: string;
+  epoch: number;
+  seq: number;
+  sent_at: number;
+  body: { samples: Sample[] };
+}
+
+export type ServerFrame =
+  | { type: 'ready' }
+  | { type: 'subscribed'; topic: string }
+  | { type: 'data'; topic: string; at: number; data: unknown }
+  | { type: 'dropped'; topic: string; count: number }
+  | { type: 'error'; topic: string | null; reason: string };
+
+export const parseToken: Parse<Token> = shape<Token>({ access_token: str, expires_in: num });
+
+export const parseAccount: Parse<Account> = shape<Account>({ username: str, role: str });
+
+export const parseLatest: Parse<Latest> = shape<Latest>({
+  at: int,
+  uptime_s: int,
+  cpu_usage_percent: num,
+  load_1: num,
+  load_5: num,
+  load_15: num,
+  memory_used_bytes: num,
+  memory_total_bytes: num,
+  swap_used_bytes: num,
+  swap_total_bytes: num,
+  disk_used_percent: nullable(num),
+  disk_used_mount: nullable(str),
+  disk_read_bytes_per_s: num,
+  disk_write_bytes_per_s: num,
+  network_rx_bytes_per_s: num,
+  network_tx_bytes_per_s: num,
+  temperature_max_celsius: nullable(num),
+  processes_total: int,
+  tcp_connections: int,
+});
+
+const hostFields = {
+  id: str,
+  status: oneOf<HostStatus>('online', 'offline', 'unknown'),
+  status_since: int,
+  first_seen_at: int,
+  last_seen_at: int,
+  agent_version: nullable(str),
+  // Labels come from an operator's configuration, where `rack: 7` is no mistake.
+  labels: mapOf(plainText),
+  latest: nullable(parseLatest),
+};
+
+export const parseHost: Parse<Host> = shape<Host>(hostFields);
+
+export const parseHostPage: Parse<HostPage> = shape<HostPage>({
+  items: list(parseHost),
+  next: nullable(str),
+});
+
+const parseProcess = shape<Process>({ pid: int, name: str, cpu_percent: num, memory_bytes: num });
+
+export const parseSample: Parse<Sample> = shape<Sample>({
+  at: int,
+  uptime_s: int,
+  cpu: shape<Cpu>({ usage_percent: num, cores_percent: list(num) }),
+  load: shape<Load>({ one: num, five: num, fifteen: num }),
+  memory: shape<Memory>({
+    total_bytes: num,
+    used_bytes: num,
+    available_bytes: num,
+    swap_total_bytes: num,
+    swap_used_bytes: num,
+  }),
+  filesystems: list(
+    shape<Filesystem>({
+      mount: str,
+      device: str,
+      fs_type: str,
+      total_bytes: num,
+      used_bytes: num,
+      available_bytes: num,
+    }),
+  ),
+  disks: list(
+    shape<Disk>({
+      device: str,
+      read_bytes_per_s: num,
+      write_bytes_per_s: num,
+      reads_per_s: num,
+      writes_per_s: num,
+    }),
+  ),
+  networks: list(
+    shape<Network>({
+      interface: str,
+      rx_bytes_per_s: num,
+      tx_bytes_per_s: num,
+      rx_packets_per_s: num,
+      tx_packets_per_s: num,
+      rx_errors_per_s: num,
+      tx_errors_per_s: num,
+    }),
+  ),
+  tcp_connections: int,
+  processes: shape<Processes>({
+    total: int,
+    top_cpu: list(parseProcess),
+    top_memory: list(parseProcess),
+  }),
+  sensors: list(shape<Sensor>({ name: str, celsius: num })),
+});
+
+export const parseHostDetail: Parse<HostDetail> = shape<HostDetail>({
+  ...hostFields,
+  sample: nullable(parseSample),
+});
+
+export const parseMetrics: Parse<Metrics> = shape<Metrics>({
+  host: str,
+  from: int,
+  to: int,
+  step_ms: int,
+  source: str,
+  timestamps: list(int),
+  series: list(
+    shape<MetricSeries>({
+      name: str,
+      instance: nullable(str),
+      unit: str,
+      values: list(nullable(num)),
+      max: list(nullable(num)),
+    }),
+  ),
+});
+
+export const parseCompleteness: Parse<Completeness> = shape<Completeness>({
+  percent: num,
+  channels: list(
+    shape<ChannelCompleteness>({
+      channel: str,
+      percent: num,
+      stored: int,
+      dead: int,
+      gaps: list(shape<Gap>({ epoch: int, from: int, to: int, since: int, state: str })),
+      repaired: int,
+      lost: int,
+    }),
+  ),
+});
+
+export const parseFleetEvent: Parse<FleetEvent> = shape<FleetEvent>({
+  host: str,
+  kind: str,
+  at: int,
+  detail: anyObject,
+});
+
+export const parseHostsFrame: Parse<HostsFrame> = shape<HostsFrame>({
+  hosts: list(shape<HostPatch>({ id: str, latest: parseLatest })),
+});
+
+export const parseTelemetryEnvelope: Parse<TelemetryEnvelope> = shape<TelemetryEnvelope>({
+  v: int,
+  host: str,
+  epoch: int,
+  seq: int,
+  sent_at: int,
+  body: shape<{ samples: Sample[] }>({ samples: list(parseSample) }),
+});
+
+const parseKind = shape<{ type: ServerFrame['type'] }>({
+  type: oneOf<ServerFrame['type']>('ready', 'subscribed', 'data', 'dropped', 'error'),
+});
+
+const frameParsers: { [K in ServerFrame['type']]: Parse<Omit<Extract<ServerFrame, { type: K }>, 'type'>> } = {
+  ready: () => ({}),
+  subscribed: shape<{ topic: string }>({ topic: str }),
+  data: shape<{ topic: string; at: number; data: unknown }>({ topic: str, at: int, data: anyObject }),
+  dropped: shape<{ topic: string; count: number }>({ topic: str, count: int }),
+  error: shape<{ topic: string | null; reason: string }>({ topic: nullable(str), reason: str }),
+};
+
+/** One frame of the WebSocket; a topic's `data` is parsed by whoever subscribed to it. */
+export const parseServerFrame: Parse<ServerFrame> = (value) => {
+  const { type } = parseKind(value);
+  return { type, ...frameParsers[type](value) } as ServerFrame;
+};
+
+const problemDetail = shape<{ detail: string }>({ detail: str });
+
+/** The plain sentence of a problem+json answer, or null where the body is something else. */
+export function problemSentence(body: unknown): string | null {
+  try {
+    return problemDetail(body).detail;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,77 @@
+// One request to the gateway and one answer: JSON in, a parsed value or an ApiError out.
+// Leaves out who is signed in (session.ts) and which paths there are (api.ts).
+import { problemSentence } from './contract';
+import type { Parse } from './guards';
+
+export const API_BASE = '/api/v1';
+
+/** Longer than the slowest query the gateway allows, short enough that a dead link is noticed. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** A refused or failed request, with a sentence that can be shown as it is. */
+export class ApiError extends Error {
+  /** 0 when the gateway could not be reached at all. */
+  readonly status: number;
+  /** What Retry-After asked for. */
+  readonly retryAfterS: number | null;
+
+  constructor(status: number, sentence: string, retryAfterS: number | null = null) {
+    super(sentence);
+    this.name = 'ApiError';
+    this.status = status;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+export interface Call {
+  method: 'GET' | 'POST';
+  path: string;
+  body?: unknown;
+  token?: string;
+  signal?: AbortSignal;
+}
+
+export async function call<T>(request: Call, parse: Parse<T>): Promise<T> {
+  const response = await send(request);
+  const body = await readBody(response);
+  if (!response.ok) throw refusal(response, body);
+  return parse(body);
+}
+
+async function send(request: Call): Promise<Response> {
+  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+  const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (request.body !== undefined) headers['Content-Type'] = 'application/json';
+  if (request.token !== undefined) headers['Authorization'] = `Bearer ${request.token}`;
+  try {
+    return await fetch(API_BASE + request.path, {
+      method: request.method,
+      headers,
+      body: request.body === undefined ? null : JSON.stringify(request.body),
+      credentials: 'same-origin',
+      signal,
+    });
+  } catch (error) {
+    // The caller gave up: that is not a failure of the gateway.
+    if (request.signal?.aborted) throw error;
+    const late = timeout.aborted;
+    throw new ApiError(0, late ? 'The gateway took too long to answer.' : 'The gateway cannot be reached.');
+  }
+}
+
+async function readBody(response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (text === '') return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function refusal(response: Response, body: unknown): ApiError {
+  const sentence = problemSentence(body) ?? `The gateway answered ${response.status}.`;
+  const retryAfter = Number(response.headers.get('Retry-After') ?? Number.NaN);
+  return new ApiError(response.status, sentence, Number.isFinite(retryAfter) ? retryAfter : null);
+}

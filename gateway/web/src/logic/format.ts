@@ -1,0 +1,129 @@
+// Numbers, sizes and times as people read them: three significant digits at most, binary units,
+// one style everywhere. The locale is fixed to one with a decimal point, so that a copied value
+// means the same in every report.
+
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+const COUNT_UNITS = ['', 'k', 'M', 'G'];
+export const MISSING = '–';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+function threeDigits(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 99.95 || Number.isInteger(value)) return value.toFixed(0);
+  return value.toFixed(size >= 9.995 ? 1 : 2);
+}
+
+function scaled(value: number, base: number, units: readonly string[]): [string, string] {
+  let size = value;
+  let unit = 0;
+  // 999.5 would print as "1000": it belongs to the next unit already.
+  while (Math.abs(size) >= base - 0.5 && unit < units.length - 1) {
+    size /= base;
+    unit += 1;
+  }
+  return [threeDigits(unit === 0 ? Math.round(size) : size), units[unit] ?? ''];
+}
+
+export function bytes(value: number): string {
+  const [digits, unit] = scaled(value, 1024, BYTE_UNITS);
+  return `${digits} ${unit}`;
+}
+
+export function bytesPerSecond(value: number): string {
+  return `${bytes(value)}/s`;
+}
+
+export function percent(value: number): string {
+  return `${value.toFixed(Math.abs(value) < 99.95 ? 1 : 0)} %`;
+}
+
+/** Never rounds up to 100: "100 %" must mean nothing is missing. */
+export function share(value: number): string {
+  if (value >= 100) return '100 %';
+  return `${Math.min(99.99, value).toFixed(value > 99 ? 2 : 1)} %`;
+}
+
+export function load(value: number): string {
+  return value.toFixed(2);
+}
+
+export function celsius(value: number): string {
+  return `${value.toFixed(value < 99.95 ? 1 : 0)} °C`;
+}
+
+export function count(value: number): string {
+  const whole = Math.round(value);
+  if (Math.abs(whole) < 100_000) return whole.toLocaleString('en-US');
+  const [digits, unit] = scaled(whole, 1000, COUNT_UNITS);
+  return `${digits}${unit}`;
+}
+
+/** The two largest units of a span: "12 d 4 h". */
+export function duration(ms: number): string {
+  const units: [number, string][] = [
+    [DAY, 'd'],
+    [HOUR, 'h'],
+    [MINUTE, 'min'],
+    [SECOND, 's'],
+  ];
+  const at = units.findIndex(([size]) => ms >= size);
+  if (at === -1) return '0 s';
+  const [size, name] = units[at] as [number, string];
+  const whole = Math.floor(ms / size);
+  const next = units[at + 1];
+  const rest = next ? Math.floor((ms % size) / next[0]) : 0;
+  return next && rest > 0 ? `${whole} ${name} ${rest} ${next[1]}` : `${whole} ${name}`;
+}
+
+/** One unit, ticking: "8 s ago". A time slightly ahead is "now", not a negative span. */
+export function ago(at: number, now: number): string {
+  const ms = now - at;
+  if (ms < 2 * SECOND) return 'now';
+  if (ms < 2 * MINUTE) return `${Math.floor(ms / SECOND)} s ago`;
+  if (ms < 2 * HOUR) return `${Math.floor(ms / MINUTE)} min ago`;
+  if (ms < 2 * DAY) return `${Math.floor(ms / HOUR)} h ago`;
+  return `${Math.floor(ms / DAY)} d ago`;
+}
+
+const two = (value: number): string => String(value).padStart(2, '0');
+
+export function clockTime(ms: number, withSeconds = false): string {
+  const date = new Date(ms);
+  const minutes = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return withSeconds ? `${minutes}:${two(date.getSeconds())}` : minutes;
+}
+
+export function day(ms: number): string {
+  return new Date(ms).toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
+}
+
+/** A whole moment in local time, as a tooltip or a table shows it. */
+export function moment(ms: number): string {
+  const date = new Date(ms);
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clockTime(ms, true)}`;
+}
+
+/** Turns a reason as a log would word it into what a page can show. */
+export function asSentence(reason: string): string {
+  const begun = reason.charAt(0).toUpperCase() + reason.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
+
+export type Unit = 'percent' | 'bytes' | 'bytes_per_s' | 'count' | 'load' | 'celsius';
+
+const FORMATS: Record<Unit, (value: number) => string> = {
+  percent,
+  bytes,
+  bytes_per_s: bytesPerSecond,
+  count,
+  load,
+  celsius,
+};
+
+export function inUnit(unit: Unit, value: number | null | undefined): string {
+  return value === null || value === undefined ? MISSING : FORMATS[unit](value);
+}

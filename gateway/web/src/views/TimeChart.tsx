@@ -1,0 +1,159 @@
+// One chart with its legend: a uPlot instance that is rebuilt when its lines, unit or colours
+// change, and otherwise only fed. Values under the cursor are written into the legend directly,
+// because a React render for each mouse move of ten linked charts would be felt.
+import { useEffect, useRef, useState } from 'react';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { isEmpty, lastValue, type ChartData } from '../logic/chart-data';
+import { inUnit, moment, type Unit } from '../logic/format';
+import { chartOptions, columnOf, readPalette } from './chart-options';
+
+export interface TimeChartProps {
+  unit: Unit;
+  data: ChartData;
+  ceiling: number | null;
+  /** Only its change matters: the colours are read from the stylesheet. */
+  theme: string;
+  onZoom(from: number, to: number): void;
+  onZoomOut(): void;
+}
+
+const HEIGHT = 190;
+/** Narrower than this a drag was a click. */
+const DRAG_PIXELS_MIN = 6;
+
+export function TimeChart({ unit, data, ceiling, theme, onZoom, onZoomOut }: TimeChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const legend = useRef<HTMLUListElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const current = useRef({ data, ceiling, onZoom, onZoomOut, unit });
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const build = `${theme} ${unit} ${data.lines.map((line) => line.key + Boolean(line.peak)).join()}`;
+
+  useEffect(() => {
+    current.current = { data, ceiling, onZoom, onZoomOut, unit };
+  });
+
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    const options = chartOptions(
+      {
+        unit,
+        lines: current.current.data.lines,
+        palette: readPalette(),
+        scales: {
+          span: () => [current.current.data.from, current.current.data.to],
+          ceiling: () => current.current.ceiling,
+        },
+        onCursor: (made) => writeLegend(legend.current, made.cursor.idx ?? null, current.current),
+        onSelect: (made) => takeSelection(made, current.current.onZoom),
+        onDoubleClick: () => current.current.onZoomOut(),
+      },
+      element.clientWidth,
+      HEIGHT,
+    );
+    const made = new uPlot(options, columns(current.current.data), element);
+    chart.current = made;
+    const resize = new ResizeObserver(() => {
+      if (element.clientWidth > 0 && element.clientWidth !== made.width) made.setSize({ width: element.clientWidth, height: HEIGHT });
+    });
+    resize.observe(element);
+    return () => {
+      resize.disconnect();
+      made.destroy();
+      chart.current = null;
+    };
+  }, [build, unit]);
+
+  useEffect(() => {
+    const made = chart.current;
+    if (!made) return;
+    made.setData(columns(data));
+    writeLegend(legend.current, made.cursor.idx ?? null, { data, unit });
+  }, [data, ceiling, unit, build]);
+
+  useEffect(() => showChosen(chart.current, current.current.data, hidden), [hidden, build]);
+
+  const toggle = (key: string) => setHidden(toggled(hidden, key));
+  return (
+    <>
+      <div className="chart-place" ref={place}>
+        {isEmpty(data) && <p className="chart-empty">No samples in this range</p>}
+      </div>
+      <Legend list={legend} data={data} hidden={hidden} onToggle={toggle} />
+    </>
+  );
+}
+
+function columns(data: ChartData): uPlot.AlignedData {
+  return [data.timestamps, ...data.lines.flatMap((line) => (line.peak ? [line.values, line.peak] : [line.values]))];
+}
+
+function toggled(set: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  const next = new Set(set);
+  if (!next.delete(key)) next.add(key);
+  return next;
+}
+
+function showChosen(chart: uPlot | null, data: ChartData, hidden: ReadonlySet<string>): void {
+  if (!chart) return;
+  data.lines.forEach((line, index) => {
+    const show = !hidden.has(line.key);
+    const column = columnOf(data.lines, index);
+    chart.setSeries(column, { show });
+    if (line.peak) chart.setSeries(column + 1, { show });
+  });
+}
+
+function takeSelection(chart: uPlot, onZoom: TimeChartProps['onZoom']): void {
+  const { left, width } = chart.select;
+  if (width < DRAG_PIXELS_MIN) return;
+  const from = chart.posToVal(left, 'x');
+  const to = chart.posToVal(left + width, 'x');
+  chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  onZoom(from, to);
+}
+
+/** The values under the cursor, or the newest ones when the pointer is elsewhere. */
+function writeLegend(list: HTMLUListElement | null, index: number | null, shown: { data: ChartData; unit: Unit }): void {
+  if (!list) return;
+  const places = list.querySelectorAll<HTMLElement>('.legend-value');
+  shown.data.lines.forEach((line, at) => {
+    const place = places[at];
+    if (!place) return;
+    const value = index === null ? lastValue(line.values) : line.values[index];
+    const peak = index === null ? null : line.peak?.[index];
+    const text = inUnit(shown.unit, value);
+    place.textContent = peak == null ? text : `${text} (peak ${inUnit(shown.unit, peak)})`;
+  });
+  const time = list.querySelector('.legend-time');
+  const at = index === null ? undefined : shown.data.timestamps[index];
+  if (time) time.textContent = at === undefined ? '' : moment(at);
+}
+
+interface LegendProps {
+  list: React.RefObject<HTMLUListElement | null>;
+  data: ChartData;
+  hidden: ReadonlySet<string>;
+  onToggle(key: string): void;
+}
+
+function Legend({ list, data, hidden, onToggle }: LegendProps) {
+  return (
+    <ul className="legend" ref={list}>
+      {data.lines.map((line) => (
+        <li key={line.key}>
+          <button type="button" aria-pressed={!hidden.has(line.key)} onClick={() => onToggle(line.key)} title={`Show or hide ${line.label}`}>
+            <span className={line.dashed ? 'swatch swatch-dashed' : 'swatch'} style={{ color: `var(--chart-${(line.color % 8) + 1})` }} aria-hidden="true" />
+            {line.label}
+          </button>
+          <span className="legend-value" />
+        </li>
+      ))}
+      {data.hidden > 0 && <li className="legend-more">and {data.hidden} quieter ones</li>}
+      <li className="legend-time" aria-hidden="true" />
+    </ul>
+  );
+}
+

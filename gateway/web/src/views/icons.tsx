@@ -1,0 +1,89 @@
+// The few icons of the dashboard, drawn on a 16-pixel grid in the colour of the text around them.
+// All are decoration: the words beside them, or the label of their button, carry the meaning.
+import type { ReactNode } from 'react';
+
+function Icon({ children }: { children: ReactNode }) {
+  return (
+    <svg className="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" fill="none" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" strokeLinejoin="round">
+      {children}
+    </svg>
+  );
+}
+
+export const SearchIcon = () => (
+  <Icon>
+    <circle cx="7" cy="7" r="4.25" />
+    <path d="m10.5 10.5 3 3" />
+  </Icon>
+);
+
+export const SunIcon = () => (
+  <Icon>
+    <circle cx="8" cy="8" r="2.75" />
+    <path d="M8 1.5v1.25M8 13.25v1.25M1.5 8h1.25M13.25 8h1.25M3.4 3.4l.9.9M11.7 11.7l.9.9M12.6 3.4l-.9.9M4.3 11.7l-.9.9" />
+  </Icon>
+);
+
+export const MoonIcon = () => (
+  <Icon>
+    <path d="M13.5 9.6A5.75 5.75 0 0 1 6.4 2.5a5.75 5.75 0 1 0 7.1 7.1Z" />
+  </Icon>
+);
+
+export const SignOutIcon = () => (
+  <Icon>
+    <path d="M6.5 13.5h-3v-11h3M10.5 11l3-3-3-3M13.25 8H6.5" />
+  </Icon>
+);
+
+export const ChevronIcon = () => (
+  <Icon>
+    <path d="m6 4 4 4-4 4" />
+  </Icon>
+);
+
+export const CheckIcon = () => (
+  <Icon>
+    <path d="m3.5 8.5 3 3 6-7" />
+  </Icon>
+);
+
+export const WarningIcon = () => (
+  <Icon>
+    <path d="M8 2.25 14.25 13H1.75L8 2.25ZM8 6.5v3M8 11.25v.1" />
+  </Icon>
+);
+
+export const PulseIcon = () => (
+  <Icon>
+    <path d="M1.5 8.5h3l2-5 3 9 2-4h3" />
+  </Icon>
+);
+
+export const ServerIcon = () => (
+  <Icon>
+    <rect x="2.25" y="2.75" width="11.5" height="4.25" rx="1" />
+    <rect x="2.25" y="9" width="11.5" height="4.25" rx="1" />
+    <path d="M4.75 4.9v.05M4.75 11.1v.05" />
+  </Icon>
+);
+
+export const CalendarIcon = () => (
+  <Icon>
+    <rect x="2.25" y="3.25" width="11.5" height="10.5" rx="1.5" />
+    <path d="M2.5 6.5h11M5.5 1.75v2.5M10.5 1.75v2.5" />
+  </Icon>
+);
+
+export function Logo({ size = 24 }: { size?: number }) {
+  return (
+    <svg className="logo" viewBox="0 0 32 32" width={size} height={size} aria-hidden="true">
+      <rect className="logo-ground" width="32" height="32" rx="8" />
+      <g className="logo-bars">
+        <rect x="6.5" y="16" width="4" height="9.5" rx="2" />
+        <rect x="14" y="6.5" width="4" height="19" rx="2" />
+        <rect x="21.5" y="11.5" width="4" height="14" rx="2" />
+      </g>
+    </svg>
+  );
+}

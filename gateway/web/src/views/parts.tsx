@@ -1,0 +1,72 @@
+// Small parts that several views draw: a status, a meter with its number, and the block shown in
+// place of content that is loading, empty or could not be had.
+import type { ReactNode } from 'react';
+import type { HostStatus } from '../io/contract';
+import { MISSING, percent } from '../logic/format';
+import { usageLevel } from '../logic/level';
+
+const STATUS_WORDS: Record<HostStatus, string> = {
+  online: 'Online',
+  offline: 'Offline',
+  unknown: 'Unknown',
+};
+
+/** The dot's shape differs as well as its colour: filled, crossed out, hollow. */
+export function Status({ status }: { status: HostStatus }) {
+  return (
+    <span className={`status status-${status}`}>
+      <span className="status-dot" aria-hidden="true" />
+      {STATUS_WORDS[status]}
+    </span>
+  );
+}
+
+export function Bar({ value }: { value: number }) {
+  const width = Math.min(100, Math.max(0, value));
+  return (
+    <span className={`bar bar-${usageLevel(value)}`} aria-hidden="true">
+      <span className="bar-fill" style={{ width: `${width}%` }} />
+    </span>
+  );
+}
+
+/** A percentage as number and bar; the bar alone is never the message. */
+export function Meter({ value, title }: { value: number | null; title?: string }) {
+  if (value === null) return <span className="missing">{MISSING}</span>;
+  return (
+    <span className="meter" title={title}>
+      <span className="meter-number">{percent(value)}</span>
+      <Bar value={value} />
+    </span>
+  );
+}
+
+export interface NoticeProps {
+  icon?: ReactNode;
+  title: string;
+  children?: ReactNode;
+  tone?: 'plain' | 'bad';
+}
+
+export function Notice({ icon, title, children, tone = 'plain' }: NoticeProps) {
+  return (
+    <section className={`notice notice-${tone}`} role={tone === 'bad' ? 'alert' : undefined}>
+      {icon && <span className="notice-icon">{icon}</span>}
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+export function Skeleton({ className = '' }: { className?: string }) {
+  return <span className={`skeleton ${className}`} aria-hidden="true" />;
+}
+
+/** For people who cannot see the grey boxes. */
+export function LoadingWords({ children }: { children: string }) {
+  return (
+    <span className="visually-hidden" role="status">
+      {children}
+    </span>
+  );
+}
