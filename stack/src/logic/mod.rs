@@ -1,0 +1,5 @@
+//! What the stack decides, without IO and without a clock.
+
+pub mod line;
+pub mod restart;
+pub mod version;
