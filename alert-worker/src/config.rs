@@ -1,0 +1,57 @@
+//! What an operator can set: `MUSTER_ALERT_WORKER_<KEY>` or `/etc/muster/alert-worker.toml`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use muster_runtime::config::{Problem, number, within};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub nats_url: String,
+    pub nats_credentials: Option<PathBuf>,
+    /// 1 for a single broker, 3 in a cluster.
+    #[serde(deserialize_with = "number")]
+    pub nats_replicas: usize,
+    pub postgres_url: String,
+    /// Health and metrics.
+    pub listen: String,
+    /// Heartbeats that share one transaction.
+    #[serde(deserialize_with = "number")]
+    pub batch_messages_max: usize,
+    /// How long a heartbeat may wait for others to share its transaction.
+    #[serde(with = "humantime_serde")]
+    pub batch_wait: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            nats_url: "nats://127.0.0.1:4222".into(),
+            nats_credentials: None,
+            nats_replicas: 1,
+            postgres_url: "postgres://muster@127.0.0.1:5432/muster".into(),
+            listen: "127.0.0.1:9102".into(),
+            // One statement of 1000 rows takes some 10 ms.
+            batch_messages_max: 1000,
+            batch_wait: Duration::from_millis(50),
+        }
+    }
+}
+
+impl muster_runtime::Config for Config {
+    const SERVICE: &'static str = "alert-worker";
+
+    fn check(&self) -> Result<(), Problem> {
+        if self.nats_url.is_empty() {
+            return Err(Problem::new("nats_url", "nats://host:port"));
+        }
+        if self.postgres_url.is_empty() {
+            return Err(Problem::new("postgres_url", "postgres://user@host:port/database"));
+        }
+        within("nats_replicas", self.nats_replicas, 1..=5)?;
+        within("batch_messages_max", self.batch_messages_max, 1..=10_000)?;
+        within("batch_wait", self.batch_wait, Duration::from_millis(1)..=Duration::from_secs(1))
+    }
+}

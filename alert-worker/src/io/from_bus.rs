@@ -1,0 +1,56 @@
+//! Heartbeats as the bus stored them.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use async_nats::jetstream::Message;
+use muster_nats::{headers, subjects};
+use muster_schemas::signals::Heartbeat as WireHeartbeat;
+use muster_schemas::{Envelope, HostId, codec};
+use tracing::debug;
+
+use crate::logic::presence::Heartbeat;
+
+/// The newest heartbeat of each host of a batch, in host order, which is the order in which rows
+/// are locked everywhere.
+///
+/// What cannot be read is left out and acknowledged with the rest: the ingest worker hears the
+/// same stream and is the one that keeps dead letters.
+pub(crate) fn newest_of_each_host(messages: &[Message]) -> BTreeMap<HostId, Heartbeat> {
+    let mut newest: BTreeMap<HostId, Heartbeat> = BTreeMap::new();
+    for message in messages {
+        let (host, heartbeat) = match read(message) {
+            Ok(heard) => heard,
+            Err(reason) => {
+                metrics::counter!("muster_alert_unreadable_total").increment(1);
+                debug!(subject = %message.subject, "left out a message: {reason:#}");
+                continue;
+            }
+        };
+        newest
+            .entry(host)
+            .and_modify(|known| {
+                if heartbeat.at > known.at {
+                    *known = heartbeat;
+                }
+            })
+            .or_insert(heartbeat);
+    }
+    newest
+}
+
+fn read(message: &Message) -> Result<(HostId, Heartbeat)> {
+    let address = subjects::parse(&message.subject)?;
+    ensure!(address.kind == subjects::Kind::Heartbeat, "not a heartbeat");
+    let at = stored_at_ms(message)?;
+    let content_type = headers::content_type(message.headers.as_ref())?;
+    let envelope: Envelope<WireHeartbeat> = codec::decode(content_type, &message.payload)?;
+    let id = headers::message_id(message.headers.as_ref());
+    envelope.check(&address.host, id.as_ref(), at)?;
+    Ok((address.host, Heartbeat { at, interval_ms: envelope.body.interval_ms }))
+}
+
+fn stored_at_ms(message: &Message) -> Result<i64> {
+    let info = message.info().map_err(|error| anyhow::anyhow!("no delivery data: {error}"))?;
+    Ok((info.published.unix_timestamp_nanos() / 1_000_000) as i64)
+}

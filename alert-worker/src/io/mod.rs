@@ -1,0 +1,5 @@
+//! The other ends: the bus and the database.
+
+pub(crate) mod from_bus;
+pub(crate) mod postgres;
+pub(crate) mod to_bus;

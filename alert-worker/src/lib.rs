@@ -1,0 +1,10 @@
+//! Who is there and who is not: from heartbeats to decisions.
+//!
+//! `logic` decides, `io` hears and writes, `service` carries values between them.
+
+pub mod config;
+mod io;
+pub mod logic;
+pub mod service;
+
+pub use config::Config;

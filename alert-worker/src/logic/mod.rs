@@ -1,0 +1,3 @@
+//! Decisions. No IO, no clock: time is an argument.
+
+pub mod presence;

@@ -1,0 +1,308 @@
+//! Carries heartbeats from the bus to the logic and its decisions to the database and the bus.
+//!
+//! Whatever fails, the worker forgets what it believed, reads the database again and has to become
+//! current before it judges anybody.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use async_nats::jetstream::{self, Message};
+use deadpool_postgres::Pool;
+use muster_nats::backlog::{Backlog, backlog};
+use muster_nats::consume::{BatchLimits, BatchSource, acknowledge};
+use muster_nats::publish::retry_delay;
+use muster_nats::{BusOptions, ConsumerName};
+use muster_runtime::database::{self, wait_for_schema};
+use muster_runtime::health::{self, Health};
+use muster_runtime::now_ms;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::io::{from_bus, postgres, to_bus};
+use crate::logic::presence::{Effect, Fact, Presence, Status};
+
+/// One for heartbeats and judging, one for the outbox, one to spare while another is replaced.
+const DATABASE_CONNECTIONS: usize = 3;
+
+/// The most bytes of one batch: 1000 heartbeats are some 300 kB.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How often to ask the bus whether anything waits, and to judge.
+const JUDGE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the bus may take to say how much waits; longer than that, it is away.
+const BACKLOG_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often to read what other workers have heard of hosts this one never hears.
+const RELOAD_EVERY: Duration = Duration::from_secs(15);
+
+/// How often to look for events that another worker left behind.
+const OUTBOX_EVERY: Duration = Duration::from_secs(5);
+
+const BUS: &str = "bus";
+const DATABASE: &str = "database";
+
+pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
+    let health = Health::start(&[BUS, DATABASE])?;
+    let listener = health::bind(&config.listen).await?;
+    info!(address = %listener.local_addr()?, "health and metrics are served");
+    let mut tasks = JoinSet::new();
+    tasks.spawn(health::serve(listener, health.router(), stop.clone()));
+
+    let pool = database::pool(&config.postgres_url, "muster-alert-worker", DATABASE_CONNECTIONS)?;
+    let bus = connect(&config).await?;
+    tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        ready = wait_for_schema(&pool) => ready?,
+    }
+    let wake = Arc::new(Notify::new());
+    tasks.spawn(publish_outbox(pool.clone(), bus.clone(), wake.clone(), stop.clone()));
+    let (sender, batches) = mpsc::channel(1);
+    let reader = tokio::spawn(read_batches(source(&config, &bus), sender));
+    let worker = Worker::new(pool, bus, health, wake);
+    worker.run(batches, &stop).await;
+    reader.abort();
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a task failed")??;
+    }
+    info!("stopped");
+    Ok(())
+}
+
+async fn connect(config: &Config) -> Result<jetstream::Context> {
+    let client = muster_nats::connect(BusOptions {
+        url: config.nats_url.clone(),
+        credentials: config.nats_credentials.clone(),
+        name: "muster-alert-worker".into(),
+        inbox_prefix: None,
+    })
+    .await?;
+    Ok(jetstream::new(client))
+}
+
+fn source(config: &Config, bus: &jetstream::Context) -> BatchSource {
+    let limits = BatchLimits {
+        messages_max: config.batch_messages_max,
+        bytes_max: BATCH_BYTES_MAX,
+        wait: config.batch_wait,
+    };
+    BatchSource::new(bus.clone(), ConsumerName::AlertSignals, limits, config.nats_replicas)
+}
+
+/// A task of its own: a batch that is being gathered must not be dropped whenever it is time to
+/// judge, because its heartbeats would come again only a minute later.
+async fn read_batches(mut source: BatchSource, batches: mpsc::Sender<Vec<Message>>) {
+    while batches.send(source.next().await).await.is_ok() {}
+}
+
+async fn publish_outbox(
+    pool: Pool,
+    bus: jetstream::Context,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+) -> Result<()> {
+    while !stop.is_cancelled() {
+        if let Err(error) = to_bus::publish_events(&pool, &bus).await {
+            warn!("events wait in the database: {error:#}");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = timeout(OUTBOX_EVERY, wake.notified()) => {}
+        }
+    }
+    Ok(())
+}
+
+struct Worker {
+    pool: Pool,
+    bus: jetstream::Context,
+    health: Health,
+    wake: Arc<Notify>,
+    presence: Presence,
+    clock: BusClock,
+    reloaded: Option<Instant>,
+}
+
+/// The broker's clock, carried on between two looks at it.
+struct BusClock {
+    bus_ms: i64,
+    seen: Instant,
+}
+
+impl BusClock {
+    fn now(&self) -> i64 {
+        self.bus_ms + self.seen.elapsed().as_millis() as i64
+    }
+}
+
+impl Worker {
+    fn new(pool: Pool, bus: jetstream::Context, health: Health, wake: Arc<Notify>) -> Self {
+        // Until the broker has told its time; nothing is judged before that.
+        let clock = BusClock { bus_ms: now_ms(), seen: Instant::now() };
+        Self { pool, bus, health, wake, presence: Presence::default(), clock, reloaded: None }
+    }
+
+    async fn run(mut self, mut batches: mpsc::Receiver<Vec<Message>>, stop: &CancellationToken) {
+        let mut judge = interval(JUDGE_EVERY);
+        judge.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(batch) = batches.recv() => self.hear_until_done(&batch, stop).await,
+                _ = judge.tick() => {
+                    let outcome = self.judge(batches.is_empty()).await;
+                    self.note(outcome);
+                }
+            }
+        }
+    }
+
+    /// A batch that was given back would come again a minute later only.
+    async fn hear_until_done(&mut self, batch: &[Message], stop: &CancellationToken) {
+        let mut attempt = 0;
+        while !stop.is_cancelled() {
+            let outcome = self.hear(batch).await;
+            if self.note(outcome) {
+                return;
+            }
+            attempt += 1;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep(retry_delay(attempt)) => {}
+            }
+        }
+    }
+
+    /// After a failure nothing is believed any more; answers whether there was none.
+    fn note(&mut self, outcome: Result<()>) -> bool {
+        self.health.set(DATABASE, outcome.is_ok());
+        let Err(error) = outcome else { return true };
+        warn!("will read the database again and go on: {error:#}");
+        self.presence = Presence::default();
+        self.reloaded = None;
+        false
+    }
+
+    /// One batch: recorded and decided in one transaction, acknowledged once that is committed.
+    async fn hear(&mut self, messages: &[Message]) -> Result<()> {
+        let begun = Instant::now();
+        let heartbeats = from_bus::newest_of_each_host(messages);
+        if !heartbeats.is_empty() {
+            let mut client = self.pool.get().await.context("no connection to the database")?;
+            let transaction = client.transaction().await?;
+            for news in postgres::record_heartbeats(&transaction, &heartbeats).await? {
+                let now = self.clock.now();
+                self.presence.observe(now, Fact::Stored(news.host.clone(), news.before));
+                self.presence.observe(now, Fact::Heard(news.host, news.heartbeat));
+            }
+            let effects = self.presence.drain_effects();
+            let online = postgres::record_online(&transaction, &effects).await?;
+            transaction.commit().await.context("cannot commit heartbeats")?;
+            self.tell(&effects, online, "online");
+        }
+        acknowledge(messages).await;
+        metrics::counter!("muster_alert_heartbeats_total").increment(messages.len() as u64);
+        metrics::histogram!("muster_alert_batch_seconds").record(begun.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// Looks whether the bus holds anything this worker has not heard, and judges if it does not.
+    async fn judge(&mut self, queue_is_empty: bool) -> Result<()> {
+        self.reload_when_due().await?;
+        match self.backlog().await {
+            Ok(backlog) => {
+                self.clock = BusClock { bus_ms: backlog.at_ms, seen: Instant::now() };
+                if backlog.waiting == 0 && queue_is_empty {
+                    self.observe_current();
+                    self.presence.tick(self.clock.now());
+                }
+            }
+            Err(error) => {
+                if self.presence.is_current() {
+                    warn!("nobody is judged until the bus is back: {error:#}");
+                }
+                self.presence.observe(self.clock.now(), Fact::Lost);
+            }
+        }
+        let effects = self.presence.drain_effects();
+        if !effects.is_empty() {
+            self.propose_offline(&effects).await?;
+        }
+        self.show_hosts();
+        Ok(())
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        let answer = timeout(BACKLOG_TIMEOUT, backlog(&self.bus, ConsumerName::AlertSignals)).await;
+        let answer = answer.context("no answer from the bus").flatten();
+        self.health.set(BUS, answer.is_ok());
+        answer
+    }
+
+    fn observe_current(&mut self) {
+        let was = self.presence.is_current();
+        self.presence.observe(self.clock.now(), Fact::Current);
+        if !was {
+            info!("all heartbeats were heard; silence counts from now on");
+        }
+    }
+
+    async fn reload_when_due(&mut self) -> Result<()> {
+        if self.reloaded.is_some_and(|at| at.elapsed() < RELOAD_EVERY) {
+            // Whoever cannot write must not judge: the others' heartbeats may wait like ours.
+            return postgres::is_there(&self.pool).await;
+        }
+        let rows = postgres::all_rows(&self.pool).await?;
+        self.presence.observe(self.clock.now(), Fact::Reloaded(rows));
+        self.reloaded = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn propose_offline(&mut self, effects: &[Effect]) -> Result<()> {
+        let judged = postgres::record_offline(&self.pool, effects).await?;
+        let now = self.clock.now();
+        let refused: Vec<_> = judged.refused.iter().map(|(host, _)| host.clone()).collect();
+        let accepted: Vec<Effect> = effects
+            .iter()
+            .filter(
+                |effect| !matches!(effect, Effect::Offline { host, .. } if refused.contains(host)),
+            )
+            .cloned()
+            .collect();
+        for (host, row) in judged.refused {
+            self.presence.observe(now, Fact::Stored(host, row));
+        }
+        self.tell(&accepted, judged.offline, "offline");
+        Ok(())
+    }
+
+    fn tell(&self, effects: &[Effect], count: u64, to: &'static str) {
+        if count == 0 {
+            return;
+        }
+        metrics::counter!("muster_alert_transitions_total", "to" => to).increment(count);
+        self.wake.notify_one();
+        for effect in effects {
+            match effect {
+                Effect::Online { host, away_ms, .. } => {
+                    info!(host.id = %host, ?away_ms, "{host} is online");
+                }
+                Effect::Offline { host, last_heartbeat_at, .. } => {
+                    info!(host.id = %host, last_heartbeat_at, "{host} is offline");
+                }
+            }
+        }
+    }
+
+    fn show_hosts(&self) {
+        for (status, label) in [(Status::Online, "online"), (Status::Offline, "offline")] {
+            let count = self.presence.count(status) as f64;
+            metrics::gauge!("muster_alert_hosts", "status" => label).set(count);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Everything the gateway asks the database.
+
+pub(crate) mod accounts;
+pub(crate) mod hosts;
+pub(crate) mod ledger;
+pub(crate) mod series;
+mod sources;
+
+use anyhow::{Context, Result};
+use deadpool_postgres::{Object, Pool};
+
+async fn connection(pool: &Pool) -> Result<Object> {
+    pool.get().await.context("no connection to the database")
+}
+
+pub(crate) async fn is_there(pool: &Pool) -> Result<()> {
+    connection(pool).await?.simple_query("SELECT 1").await.context("the database is ill")?;
+    Ok(())
+}

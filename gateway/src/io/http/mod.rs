@@ -1,0 +1,39 @@
+//! HTTP: routes, and what all of them share.
+
+mod auth;
+mod completeness;
+mod dashboard;
+mod docs;
+pub(crate) mod extract;
+mod hosts;
+mod layers;
+mod metrics;
+mod problem;
+mod router;
+
+use std::sync::{Arc, Mutex};
+
+use deadpool_postgres::Pool;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use problem::{Problem, ProblemBody};
+pub(crate) use router::{router, waiting_router};
+
+use super::from_bus::Hub;
+use super::passwords::Passwords;
+use super::tokens::Tokens;
+use crate::logic::attempts::Attempts;
+
+/// What handlers work with.
+pub(crate) struct Gateway {
+    pub(crate) pool: Pool,
+    pub(crate) hub: Hub,
+    pub(crate) passwords: Passwords,
+    pub(crate) tokens: Tokens,
+    pub(crate) attempts: Mutex<Attempts>,
+    pub(crate) sockets: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+type App = Arc<Gateway>;

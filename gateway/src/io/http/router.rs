@@ -1,0 +1,65 @@
+//! Which address leads where.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::docs::Description;
+use super::{App, Problem, auth, completeness, dashboard, docs, extract, hosts, layers, metrics};
+use crate::io::websocket;
+
+/// All of it. `health` answers `/healthz`, `/readyz` and `/metrics`.
+pub(crate) fn router(gateway: App, health: Router) -> Router {
+    let (api, description) = api(&gateway).split_for_parts();
+    let all = Router::new()
+        .merge(api.with_state(gateway))
+        .merge(docs::pages(description))
+        .merge(health)
+        .fallback(dashboard::fallback);
+    layered(all)
+}
+
+/// Until the database can be used: health, and for the rest a plain word.
+pub(crate) fn waiting_router(health: Router) -> Router {
+    layered(health.fallback(starting))
+}
+
+async fn starting() -> Response {
+    Problem::unavailable("the gateway is starting: it waits for the database").into_response()
+}
+
+fn api(gateway: &App) -> OpenApiRouter<App> {
+    let signed_in = OpenApiRouter::new()
+        .routes(routes!(auth::me))
+        .routes(routes!(hosts::list))
+        .routes(routes!(hosts::one))
+        .routes(routes!(metrics::catalogue))
+        .routes(routes!(metrics::history))
+        .routes(routes!(completeness::of_host))
+        .route_layer(from_fn_with_state(gateway.clone(), extract::require_token));
+    let open = OpenApiRouter::new()
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        // Signs in by itself: a browser cannot send a header with a WebSocket.
+        .routes(routes!(websocket::open));
+    OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", signed_in.merge(open))
+}
+
+/// The last layer is the outermost: what happens in the others is measured and secured too.
+fn layered(router: Router) -> Router {
+    router
+        .method_not_allowed_fallback(layers::method_not_allowed)
+        .layer(DefaultBodyLimit::max(layers::BODY_BYTES_MAX))
+        .layer(from_fn(layers::within_time))
+        .layer(CatchPanicLayer::custom(layers::after_panic))
+        .layer(CompressionLayer::new())
+        .layer(from_fn(layers::measure))
+        .layer(from_fn(layers::secure))
+}

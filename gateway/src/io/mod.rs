@@ -1,0 +1,9 @@
+//! The other ends: the database, the bus, agents and browsers.
+
+pub(crate) mod from_bus;
+pub(crate) mod from_postgres;
+pub(crate) mod http;
+pub(crate) mod passwords;
+pub(crate) mod to_agents;
+pub(crate) mod tokens;
+pub(crate) mod websocket;

@@ -1,0 +1,67 @@
+//! What became of the request for a host's live values, told once per change.
+
+use muster_schemas::HostId;
+use muster_schemas::control::Reply;
+
+/// The answer of an agent, or its absence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Said(Reply),
+    Nobody,
+    Silence,
+    BusAway,
+}
+
+/// The reason that was told last; `None` while values come.
+#[derive(Debug, Default)]
+pub struct Lease {
+    trouble: Option<String>,
+}
+
+impl Lease {
+    /// Answers the reason to tell viewers, if it is a new one.
+    pub fn observe(&mut self, host: &HostId, answer: &Answer) -> Option<&str> {
+        let trouble = match answer {
+            Answer::Said(Reply::Accepted) => None,
+            Answer::Said(Reply::Refused { reason }) => {
+                Some(format!("the agent of {host} refused: {reason}"))
+            }
+            Answer::Nobody => Some(format!("the agent of {host} is not connected")),
+            Answer::Silence => Some(format!("the agent of {host} does not answer")),
+            Answer::BusAway => Some("the bus is away".to_owned()),
+        };
+        if trouble == self.trouble {
+            return None;
+        }
+        self.trouble = trouble;
+        self.trouble()
+    }
+
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_once_and_again_after_it_changed() {
+        let host: HostId = "web-3".parse().unwrap();
+        let refused = Answer::Said(Reply::Refused { reason: "busy".into() });
+        let accepted = Answer::Said(Reply::Accepted);
+        let mut lease = Lease::default();
+        for (answer, told) in [
+            (&accepted, None),
+            (&Answer::Nobody, Some("the agent of web-3 is not connected")),
+            (&Answer::Nobody, None),
+            (&refused, Some("the agent of web-3 refused: busy")),
+            (&accepted, None),
+            (&refused, Some("the agent of web-3 refused: busy")),
+            (&Answer::Silence, Some("the agent of web-3 does not answer")),
+        ] {
+            assert_eq!(lease.observe(&host, answer), told);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Which points a chart has: the step, the time stamps, and what goes where.
+//!
+//! - Buckets are aligned to Monday 2000-01-03, 00:00 UTC, whatever is asked for: the same bucket
+//!   has the same time stamp in every answer. A bucket is named by its start; the one that is
+//!   still growing is included.
+//! - A step that was not asked for is chosen for about 300 points, and never finer than twice the
+//!   host's own sampling interval: with one sample a bucket, the least jitter would draw holes
+//!   into a healthy host's line.
+//! - Where nothing was sampled, there is null: a gap is drawn as a gap.
+
+use std::collections::BTreeMap;
+
+/// 2000-01-03T00:00:00Z in milliseconds: a Monday, so that weeks begin on one.
+pub const ORIGIN_MS: i64 = 946_857_600_000;
+
+/// What divides days and weeks evenly and people recognise, in seconds.
+pub const STEPS_S: &[i64] = &[
+    1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800,
+];
+
+/// As many points as a chart has pixels to show them, roughly.
+const POINTS_WANTED: i64 = 300;
+
+/// More than any screen has pixels; about 1 MB for one series.
+pub const POINTS_MAX: i64 = 11_000;
+
+/// The finest step that is chosen: an agent's samples arrive 15 s at a time.
+const CHOSEN_STEP_S_MIN: i64 = 15;
+
+/// Milliseconds since the Unix epoch; `from` inclusive, `to` exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    pub from: i64,
+    pub to: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadStep {
+    #[error("step is {0} s, allowed are {list}", list = list_of_steps())]
+    Unknown(i64),
+    #[error(
+        "step is {asked} s, which makes more than {POINTS_MAX} points: the smallest step for this range is {smallest} s"
+    )]
+    TooFine { asked: i64, smallest: i64 },
+}
+
+fn list_of_steps() -> String {
+    STEPS_S.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The step in milliseconds: the one that was asked for, or a sensible one. `sampling_ms` is the
+/// host's own interval, where it is known.
+pub fn step_ms(
+    range: Range,
+    asked_s: Option<i64>,
+    sampling_ms: Option<i64>,
+) -> Result<i64, BadStep> {
+    match asked_s {
+        Some(asked) => check_step(range, asked).map(|step| step * 1_000),
+        None => Ok(choose_step_s(range, sampling_ms) * 1_000),
+    }
+}
+
+fn check_step(range: Range, asked: i64) -> Result<i64, BadStep> {
+    if !STEPS_S.contains(&asked) {
+        return Err(BadStep::Unknown(asked));
+    }
+    let smallest = smallest_step_s(range);
+    if asked < smallest { Err(BadStep::TooFine { asked, smallest }) } else { Ok(asked) }
+}
+
+fn smallest_step_s(range: Range) -> i64 {
+    let fits = |step: &&i64| point_count(range, **step * 1_000) <= POINTS_MAX;
+    *STEPS_S.iter().find(fits).unwrap_or(&604_800)
+}
+
+fn choose_step_s(range: Range, sampling_ms: Option<i64>) -> i64 {
+    let for_points = (range.to - range.from) / 1_000 / POINTS_WANTED;
+    let for_sampling = sampling_ms.unwrap_or(0).saturating_mul(2) / 1_000;
+    let wanted = for_points.max(for_sampling).max(CHOSEN_STEP_S_MIN);
+    *STEPS_S.iter().find(|step| **step >= wanted).unwrap_or(&604_800)
+}
+
+fn point_count(range: Range, step_ms: i64) -> i64 {
+    let first = bucket_of(range.from, step_ms);
+    (range.to - first + step_ms - 1) / step_ms
+}
+
+/// The start of the bucket in which a moment falls.
+pub fn bucket_of(at: i64, step_ms: i64) -> i64 {
+    ORIGIN_MS + (at - ORIGIN_MS).div_euclid(step_ms) * step_ms
+}
+
+/// The starts of all buckets that a range touches.
+pub fn timestamps(range: Range, step_ms: i64) -> Vec<i64> {
+    let first = bucket_of(range.from, step_ms);
+    (0..point_count(range, step_ms)).map(|index| first + index * step_ms).collect()
+}
+
+/// Mean and maximum of one bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    pub bucket: i64,
+    pub mean: f64,
+    pub max: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Line {
+    pub values: Vec<Option<f64>>,
+    pub max: Vec<Option<f64>>,
+}
+
+/// Puts points where they belong on a regular axis; null where there is none.
+pub fn fill(timestamps: &[i64], points: &[Point]) -> Line {
+    let by_bucket: BTreeMap<i64, &Point> = points.iter().map(|p| (p.bucket, p)).collect();
+    let at = |timestamp: &i64| by_bucket.get(timestamp).copied();
+    Line {
+        values: timestamps.iter().map(|t| at(t).map(|point| short(point.mean))).collect(),
+        max: timestamps.iter().map(|t| at(t).map(|point| short(point.max))).collect(),
+    }
+}
+
+/// A mean has endless decimals; three are finer than the 1/64 it was made of.
+fn short(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+    const NOW: i64 = 1_732_103_607_123;
+
+    fn last(ms: i64) -> Range {
+        Range { from: NOW - ms, to: NOW }
+    }
+
+    #[test]
+    fn the_chosen_step_makes_about_300_points_and_never_holes() {
+        for (range_ms, sampling_ms, step_s) in [
+            (HOUR / 4, Some(5_000), 15),
+            (HOUR, Some(5_000), 15),
+            (HOUR, None, 15),
+            (HOUR, Some(60_000), 120),
+            (6 * HOUR, Some(5_000), 120),
+            (24 * HOUR, Some(5_000), 300),
+            (7 * 24 * HOUR, Some(5_000), 3_600),
+            (30 * 24 * HOUR, Some(5_000), 21_600),
+            (NOW, Some(5_000), 604_800),
+        ] {
+            let got = step_ms(last(range_ms), None, sampling_ms);
+            assert_eq!(got, Ok(step_s * 1_000), "{range_ms} {sampling_ms:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_is_too_fine_is_refused_with_the_smallest_that_is_not() {
+        let week = last(7 * 24 * HOUR);
+        let refused = step_ms(week, Some(1), None);
+        assert_eq!(refused, Err(BadStep::TooFine { asked: 1, smallest: 60 }));
+        assert!(refused.unwrap_err().to_string().ends_with("is 60 s"));
+        assert_eq!(step_ms(week, Some(60), None), Ok(60_000));
+        assert!(step_ms(week, Some(7), None).unwrap_err().to_string().contains("1, 5, 10, 15"));
+        assert!(step_ms(week, Some(-1), None).is_err());
+    }
+
+    #[test]
+    fn a_range_that_ends_on_a_bucket_does_not_include_the_next() {
+        let range = Range { from: ORIGIN_MS, to: ORIGIN_MS + 30_000 };
+        assert_eq!(timestamps(range, 15_000), [ORIGIN_MS, ORIGIN_MS + 15_000]);
+        let range = Range { from: ORIGIN_MS + 1, to: ORIGIN_MS + 30_001 };
+        assert_eq!(timestamps(range, 15_000).len(), 3);
+    }
+
+    #[test]
+    fn weeks_begin_on_monday() {
+        let monday = 1_731_888_000_000;
+        assert_eq!(bucket_of(NOW, 604_800_000), monday);
+    }
+
+    proptest! {
+        #[test]
+        fn timestamps_are_regular_aligned_and_cover_the_range(
+            from in 0..2_000_000_000_000i64, length in 1..1_000_000_000i64, index in 0..STEPS_S.len(),
+        ) {
+            let step = STEPS_S[index] * 1_000;
+            let range = Range { from, to: from + length };
+            prop_assume!(point_count(range, step) <= POINTS_MAX);
+            let stamps = timestamps(range, step);
+            prop_assert!(stamps.windows(2).all(|pair| pair[1] - pair[0] == step));
+            prop_assert!(stamps[0] <= range.from && range.from < stamps[0] + step);
+            let last = stamps[stamps.len() - 1];
+            prop_assert!(last < range.to && range.to <= last + step);
+            prop_assert_eq!((stamps[0] - ORIGIN_MS).rem_euclid(step), 0);
+        }
+
+        #[test]
+        fn no_point_is_lost_and_none_invented(present in prop::collection::vec(any::<bool>(), 1..200)) {
+            let length = present.len() as i64 * 15_000;
+            let stamps = timestamps(Range { from: ORIGIN_MS, to: ORIGIN_MS + length }, 15_000);
+            let points: Vec<Point> = stamps
+                .iter()
+                .zip(&present)
+                .filter(|(_, there)| **there)
+                .map(|(bucket, _)| Point { bucket: *bucket, mean: 1.0, max: 2.0 })
+                .collect();
+            let line = fill(&stamps, &points);
+            let shown: Vec<bool> = line.values.iter().map(Option::is_some).collect();
+            prop_assert_eq!(shown, present);
+            prop_assert_eq!(line.values.len(), line.max.len());
+        }
+
+        #[test]
+        fn a_healthy_host_has_no_gaps_at_the_chosen_step(
+            sampling_s in 1..600i64, range_h in 1..48i64, jitter in prop::collection::vec(-450..450i64, 64),
+        ) {
+            let range = last(range_h * HOUR);
+            let sampling = sampling_s * 1_000;
+            let step = step_ms(range, None, Some(sampling)).unwrap();
+            let samples = (0..(range.to - range.from) / sampling + 2).map(|i| {
+                range.from - sampling + i * sampling + jitter[i as usize % 64] * sampling / 1_000
+            });
+            let points: Vec<Point> = samples
+                .map(|at| Point { bucket: bucket_of(at, step), mean: 0.0, max: 0.0 })
+                .collect();
+            let line = fill(&timestamps(range, step), &points);
+            let inner = &line.values[..line.values.len() - 1];
+            prop_assert!(inner.iter().all(Option::is_some), "step {}", step);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What a browser can listen to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use muster_schemas::HostId;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    /// The newest figures of all hosts, about once a second.
+    Hosts,
+    /// What the system decided.
+    Events,
+    /// One host at full rate.
+    Telemetry(HostId),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("topic {0:?} is not one of hosts, events, host/<id>/telemetry")]
+pub struct UnknownTopic(pub String);
+
+impl FromStr for Topic {
+    type Err = UnknownTopic;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTopic> {
+        let unknown = || UnknownTopic(text.chars().take(120).collect());
+        let parts: Vec<&str> = text.split('/').collect();
+        match parts.as_slice() {
+            ["hosts"] => Ok(Self::Hosts),
+            ["events"] => Ok(Self::Events),
+            ["host", id, "telemetry"] => id.parse().map(Self::Telemetry).map_err(|_| unknown()),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hosts => f.write_str("hosts"),
+            Self::Events => f.write_str("events"),
+            Self::Telemetry(host) => write!(f, "host/{host}/telemetry"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_reads_back_as_written() {
+        for text in ["hosts", "events", "host/web-3/telemetry"] {
+            assert_eq!(text.parse::<Topic>().unwrap().to_string(), text);
+        }
+        for bad in
+            ["", "host", "host/*/telemetry", "host/web-3/logs", "hosts/", "host/a/b/telemetry"]
+        {
+            assert!(bad.parse::<Topic>().is_err(), "{bad:?} was accepted");
+        }
+    }
+}

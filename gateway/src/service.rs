@@ -1,0 +1,196 @@
+//! Starts the parts in order, and stops them in order.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_nats::connection::State;
+use axum::Router;
+use deadpool_postgres::Pool;
+use muster_nats::BusOptions;
+use muster_runtime::database::{self, wait_for_schema};
+use muster_runtime::health::{self, Health};
+use rand::seq::IndexedRandom;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::io::from_bus::Hub;
+use crate::io::from_postgres::{accounts, is_there};
+use crate::io::http::{self, Gateway};
+use crate::io::passwords::Passwords;
+use crate::io::tokens::{Tokens, random_secret};
+use crate::logic::attempts::Attempts;
+
+/// How long requests and sockets may take to end: a supervisor kills after ten.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How often the database and the bus are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// About 117 bits from letters that are not mistaken for one another.
+const PASSWORD_CHARS: usize = 20;
+const PASSWORD_LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+const BUS: &str = "bus";
+const DATABASE: &str = "database";
+
+pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
+    let health = Health::start(&[BUS, DATABASE])?;
+    let listener = health::bind(&config.listen).await?;
+    let address = listener.local_addr()?;
+    info!(%address, "listening on http://{address}");
+
+    let pool = database::pool(&config.postgres_url, "muster-gateway", config.postgres_connections)?;
+    let bus = connect(&config).await?;
+    let Some(listener) = wait_for_database(&pool, listener, &health, &stop).await? else {
+        return Ok(());
+    };
+    let looking = tokio::spawn(look(pool.clone(), bus.clone(), health.clone(), stop.clone()));
+    let gateway = prepare(&config, pool, Hub::new(bus), &stop).await?;
+    let router = http::router(gateway.clone(), health.router());
+    let server = serve(listener, router, stop.clone());
+    info!("ready");
+    let ended = drain(server, &gateway, &stop).await;
+    looking.abort();
+    ended
+}
+
+async fn connect(config: &Config) -> Result<async_nats::Client> {
+    muster_nats::connect(BusOptions {
+        url: config.nats_url.clone(),
+        credentials: config.nats_credentials.clone(),
+        name: "muster-gateway".into(),
+        inbox_prefix: None,
+    })
+    .await
+}
+
+/// Answers health checks while it waits for the schema; gives the listener back, or nothing where
+/// it was told to stop.
+async fn wait_for_database(
+    pool: &Pool,
+    listener: TcpListener,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Result<Option<TcpListener>> {
+    let listener = listener.into_std().context("cannot share the listener")?;
+    let shared = listener.try_clone().context("cannot share the listener")?;
+    let ready = stop.child_token();
+    let waiting = http::waiting_router(health.router());
+    let server = serve(TcpListener::from_std(shared)?, waiting, ready.clone());
+    let outcome = tokio::select! {
+        () = stop.cancelled() => None,
+        outcome = wait_for_schema(pool) => Some(outcome),
+    };
+    ready.cancel();
+    // A connection that is kept open must not keep the start waiting.
+    let _ = timeout(Duration::from_millis(200), server).await;
+    match outcome {
+        Some(outcome) => outcome.and_then(|()| Ok(Some(TcpListener::from_std(listener)?))),
+        None => Ok(None),
+    }
+}
+
+async fn prepare(
+    config: &Config,
+    pool: Pool,
+    hub: Hub,
+    stop: &CancellationToken,
+) -> Result<Arc<Gateway>> {
+    let passwords = Passwords::new().await?;
+    make_administrator(config, &pool, &passwords).await?;
+    let key = accounts::shared_secret(&pool, "access_token_key", &random_secret()).await?;
+    Ok(Arc::new(Gateway {
+        pool,
+        hub,
+        passwords,
+        tokens: Tokens::new(&key),
+        attempts: Mutex::new(Attempts::default()),
+        sockets: TaskTracker::new(),
+        stop: stop.clone(),
+    }))
+}
+
+/// At the first start of all there is nobody who could sign in.
+async fn make_administrator(config: &Config, pool: &Pool, passwords: &Passwords) -> Result<()> {
+    if accounts::has_users(pool).await? {
+        return Ok(());
+    }
+    let username = config.admin_username.trim();
+    let made_up = config.admin_password.is_none();
+    let password = config.admin_password.clone().unwrap_or_else(random_password);
+    let hash = passwords.hash(password.clone()).await?;
+    if !accounts::make_first_user(pool, username, &hash).await? {
+        return Ok(());
+    }
+    info!(username, "made the administrator");
+    if made_up {
+        // To standard output and not to the log: it is shown once and kept nowhere.
+        println!("The administrator of this installation, shown only this once:");
+        println!("    username: {username}    password: {password}");
+    }
+    Ok(())
+}
+
+fn random_password() -> String {
+    let mut random = rand::rng();
+    let letter = |_| PASSWORD_LETTERS.choose(&mut random).copied().map_or('x', char::from);
+    (0..PASSWORD_CHARS).map(letter).collect()
+}
+
+fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) -> JoinHandle<std::io::Result<()>> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
+    tokio::spawn(async move { server.await })
+}
+
+/// Readiness is what the last look found.
+async fn look(pool: Pool, bus: async_nats::Client, health: Health, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let database = timeout(LOOK_EVERY, is_there(&pool)).await;
+        health.set(DATABASE, matches!(database, Ok(Ok(()))));
+        health.set(BUS, bus.connection_state() == State::Connected);
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Once told to stop: no new connections, sockets closed with a word, feeds ended, and all of it
+/// within the grace period.
+async fn drain(
+    mut server: JoinHandle<std::io::Result<()>>,
+    gateway: &Gateway,
+    stop: &CancellationToken,
+) -> Result<()> {
+    tokio::select! {
+        // The server hears of it too, and may have ended by now.
+        biased;
+        () = stop.cancelled() => {}
+        ended = &mut server => {
+            return ended.context("the server failed")?.context("the HTTP listener failed");
+        }
+    }
+    gateway.sockets.close();
+    let drained = async {
+        gateway.sockets.wait().await;
+        gateway.hub.close().await;
+        server.await
+    };
+    if timeout(DRAIN, drained).await.is_err() {
+        warn!("some connections did not end in time");
+    }
+    info!("stopped");
+    Ok(())
+}
