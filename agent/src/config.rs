@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use muster_runtime::config::{Problem, number, within};
+use muster_runtime::config::{Problem, check_nats_url, number, within};
 use muster_schemas::HostId;
 use muster_schemas::telemetry::SAMPLES_PER_FRAME_MAX;
 use serde::{Deserialize, Serialize};
@@ -58,9 +58,7 @@ impl muster_runtime::Config for Config {
         if !self.host_id.is_empty() && self.host_id.parse::<HostId>().is_err() {
             return Err(Problem::new("host_id", "[a-z0-9][a-z0-9-]{0,62}, or empty"));
         }
-        if self.nats_url.is_empty() {
-            return Err(Problem::new("nats_url", "nats://host:port"));
-        }
+        check_nats_url(&self.nats_url)?;
         within("sample_interval", self.sample_interval, SECOND..=HOUR)?;
         let longest = HOUR.min(self.sample_interval * SAMPLES_PER_FRAME_MAX as u32);
         within("publish_interval", self.publish_interval, self.sample_interval..=longest)?;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use muster_runtime::config::{Problem, number, within};
+use muster_runtime::config::{Problem, check_listen, check_nats_url, number, within};
+use muster_runtime::database;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,12 +45,9 @@ impl muster_runtime::Config for Config {
     const SERVICE: &'static str = "alert-worker";
 
     fn check(&self) -> Result<(), Problem> {
-        if self.nats_url.is_empty() {
-            return Err(Problem::new("nats_url", "nats://host:port"));
-        }
-        if self.postgres_url.is_empty() {
-            return Err(Problem::new("postgres_url", "postgres://user@host:port/database"));
-        }
+        check_nats_url(&self.nats_url)?;
+        check_listen(&self.listen)?;
+        database::check_url(&self.postgres_url)?;
         within("nats_replicas", self.nats_replicas, 1..=5)?;
         within("batch_messages_max", self.batch_messages_max, 1..=10_000)?;
         within("batch_wait", self.batch_wait, Duration::from_millis(1)..=Duration::from_secs(1))

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use muster_runtime::config::{Problem, number, within};
+use muster_runtime::config::{Problem, check_listen, check_nats_url, number, within};
+use muster_runtime::database;
 use serde::{Deserialize, Serialize};
 
 /// A shorter first password is guessed sooner than it is changed.
@@ -43,12 +44,9 @@ impl muster_runtime::Config for Config {
     const SERVICE: &'static str = "gateway";
 
     fn check(&self) -> Result<(), Problem> {
-        if self.nats_url.is_empty() {
-            return Err(Problem::new("nats_url", "nats://host:port"));
-        }
-        if self.postgres_url.is_empty() {
-            return Err(Problem::new("postgres_url", "postgres://user@host:port/database"));
-        }
+        check_nats_url(&self.nats_url)?;
+        check_listen(&self.listen)?;
+        database::check_url(&self.postgres_url)?;
         if self.admin_username.trim().is_empty() {
             return Err(Problem::new("admin_username", "a name"));
         }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use muster_runtime::config::{Problem, number, within};
+use muster_runtime::config::{Problem, check_listen, check_nats_url, number, within};
+use muster_runtime::database;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,15 +55,9 @@ impl muster_runtime::Config for Config {
 
     fn check(&self) -> Result<(), Problem> {
         const DAY: Duration = Duration::from_secs(86_400);
-        if self.nats_url.is_empty() {
-            return Err(Problem::new("nats_url", "nats://host:port"));
-        }
-        if self.postgres_url.parse::<tokio_postgres::Config>().is_err() {
-            return Err(Problem::new(
-                "postgres_url",
-                "postgres://user:password@host:port/database",
-            ));
-        }
+        check_nats_url(&self.nats_url)?;
+        check_listen(&self.listen)?;
+        database::check_url(&self.postgres_url)?;
         within("nats_replicas", self.nats_replicas, 1..=5)?;
         within("batch_messages", self.batch_messages, 1..=20_000)?;
         within("batch_bytes", self.batch_bytes, 1 << 10..=1 << 28)?;

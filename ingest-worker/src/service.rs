@@ -1,8 +1,10 @@
 //! The worker at work: take a batch, bury what is dead, store the rest, acknowledge.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use async_nats::connection::State;
 use async_nats::jetstream::{self, Context, Message};
 use muster_nats::consume::{BatchLimits, BatchSource, acknowledge};
 use muster_nats::publish::{ACK_TIMEOUT, retry_delay};
@@ -13,6 +15,7 @@ use muster_runtime::time::{duration_ms, now_ms};
 use muster_schemas::signals::Heartbeat;
 use muster_schemas::telemetry::TelemetryFrame;
 use muster_schemas::{Envelope, MessageId};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +25,13 @@ use crate::config::Config;
 use crate::io::from_bus::{backlog, bury, incoming};
 use crate::io::to_postgres::{Store, StoreError, Stored};
 use crate::io::write::Write;
-use crate::logic::intake::{Rules, sort};
+use crate::logic::intake::{Rules, Sorted, sort};
+
+/// How stale the readiness may be.
+const BUS_CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// Batches that are decoded while another is written: one more would only wait longer.
+const BATCHES_AHEAD: usize = 1;
 
 /// One for each pipeline, one for partitions, one to spare.
 const CONNECTIONS: usize = 4;
@@ -50,6 +59,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let mut context = jetstream::new(bus);
     context.set_timeout(ACK_TIMEOUT);
 
+    tasks.spawn(watch_bus(context.client().clone(), health.clone(), stop.clone()));
     let store = Arc::new(Store::new(pool));
     let worker = Worker { config, context, store: store.clone(), health, stop: stop.clone() };
     tasks.spawn(worker.clone().pipeline::<TelemetryFrame>(ConsumerName::IngestTelemetry));
@@ -60,6 +70,18 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     });
     while let Some(ended) = tasks.join_next().await {
         ended.context("a part of the worker failed")??;
+    }
+    Ok(())
+}
+
+/// Keeps the readiness true to the connection.
+async fn watch_bus(bus: async_nats::Client, health: Health, stop: CancellationToken) -> Result<()> {
+    while !stop.is_cancelled() {
+        health.set("bus", bus.connection_state() == State::Connected);
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = sleep(BUS_CHECK_EVERY) => {}
+        }
     }
     Ok(())
 }
@@ -81,46 +103,45 @@ impl Worker {
             wait: self.config.batch_wait,
         };
         let replicas = self.config.nats_replicas;
-        let mut source = BatchSource::new(self.context.clone(), consumer, limits, replicas);
-        tokio::select! {
-            () = source.open() => {}
-            () = self.stop.cancelled() => return Ok(()),
-        }
-        self.health.set("bus", true);
+        let source = BatchSource::new(self.context.clone(), consumer, limits, replicas);
+        let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
+        let reader = read_batches::<T>(source, self.config.late_max, sender);
+        let reader = tokio::spawn(reader);
         loop {
-            let messages = tokio::select! {
-                messages = source.next() => messages,
-                () = self.stop.cancelled() => return Ok(()),
+            let batch = tokio::select! {
+                Some(batch) = batches.recv() => batch,
+                () = self.stop.cancelled() => break,
             };
             let started = Instant::now();
-            if !self.process::<T>(consumer, &messages).await {
-                return Ok(());
+            if !self.process::<T>(consumer, batch).await {
+                break;
             }
             let channel = T::CHANNEL.as_str();
             let seconds = started.elapsed().as_secs_f64();
             metrics::histogram!("muster_ingest_batch_seconds", "channel" => channel)
                 .record(seconds);
         }
+        reader.abort();
+        Ok(())
     }
 
     /// `false` if it was told to stop before the batch was stored; the broker keeps it.
-    async fn process<T: Write>(&self, consumer: ConsumerName, messages: &[Message]) -> bool {
-        let rules = Rules { now_ms: now_ms(), late_ms_max: duration_ms(self.config.late_max) };
-        let sorted = sort::<T>(&incoming(messages), rules);
+    async fn process<T: Write>(&self, consumer: ConsumerName, batch: Batch<T>) -> bool {
+        let Batch { messages, sorted } = batch;
         for rejected in &sorted.rejected {
             let message = &messages[rejected.index];
             bury(&self.context, consumer.stream(), message, &rejected.reason).await;
         }
         let dead: Vec<MessageId> = sorted.rejected.iter().filter_map(|r| r.id.clone()).collect();
-        let batch: Vec<Letter<'_, T>> = sorted
+        let letters: Vec<Letter<'_, T>> = sorted
             .accepted
             .iter()
             .map(|(index, envelope)| Letter { message: &messages[*index], envelope })
             .collect();
-        let Some(stored) = self.store_all(consumer, &batch, &dead).await else { return false };
-        acknowledge(messages).await;
+        let Some(stored) = self.store_all(consumer, &letters, &dead).await else { return false };
+        acknowledge(&messages).await;
         let dead_letters = sorted.rejected.len();
-        count::<T>(messages, stored, dead_letters, sorted.repeated + stored.duplicates);
+        count::<T>(&messages, stored, dead_letters, sorted.repeated + stored.duplicates);
         true
     }
 
@@ -187,6 +208,29 @@ impl Worker {
             }
         }
         None
+    }
+}
+
+/// A batch and what became of its messages.
+struct Batch<T> {
+    messages: Vec<Message>,
+    sorted: Sorted<T>,
+}
+
+/// Takes and decodes batches ahead of the writer, which is then never kept waiting by either.
+async fn read_batches<T: Write>(
+    mut source: BatchSource,
+    late_max: Duration,
+    batches: mpsc::Sender<Batch<T>>,
+) {
+    source.open().await;
+    loop {
+        let messages = source.next().await;
+        let rules = Rules { now_ms: now_ms(), late_ms_max: duration_ms(late_max) };
+        let sorted = sort::<T>(&incoming(&messages), rules);
+        if batches.send(Batch { messages, sorted }).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -47,6 +47,40 @@ pub fn within<T: PartialOrd + fmt::Debug + Copy>(
     Err(Problem::new(key, format!("{:?} to {:?}", range.start(), range.end())))
 }
 
+/// Fails unless `urls` are addresses of brokers, separated by commas.
+pub fn check_nats_url(urls: &str) -> Result<(), Problem> {
+    let good = |url: &str| {
+        let (scheme, address) = url.split_once("://").unwrap_or(("nats", url));
+        let address = address.rsplit_once('@').map_or(address, |(_, address)| address);
+        ["nats", "tls", "ws", "wss"].contains(&scheme) && is_address(address, false)
+    };
+    if urls.split(',').map(str::trim).all(good) {
+        return Ok(());
+    }
+    Err(Problem::new("nats_url", "nats://host:port, several separated by commas"))
+}
+
+/// Fails unless `address` can be listened on; port 0 is any free one.
+pub fn check_listen(address: &str) -> Result<(), Problem> {
+    if is_address(address, true) {
+        return Ok(());
+    }
+    Err(Problem::new("listen", "host:port, such as 127.0.0.1:0 or [::]:3000"))
+}
+
+fn is_address(address: &str, needs_port: bool) -> bool {
+    let bracketed = address.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (host, port) = match bracketed {
+        Some((host, "")) => (host, None),
+        Some((host, port)) => (host, Some(port.trim_start_matches(':'))),
+        None => address.split_once(':').map_or((address, None), |(h, p)| (h, Some(p))),
+    };
+    let host_is_good =
+        !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-_:".contains(c));
+    let port_is_good = port.map_or(!needs_port, |port| port.parse::<u16>().is_ok());
+    host_is_good && port_is_good
+}
+
 /// One line for the person who has to correct it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {

@@ -9,6 +9,8 @@ use tokio::time::sleep;
 use tokio_postgres::NoTls;
 use tracing::{info, warn};
 
+use crate::config::Problem;
+
 /// How long to wait for a connection of the pool, or for a new one to be made.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -18,6 +20,14 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often to look whether the schema has been migrated.
 const SCHEMA_POLL: Duration = Duration::from_millis(500);
+
+/// Fails unless `url` can be parsed.
+pub fn check_url(url: &str) -> Result<(), Problem> {
+    if !url.is_empty() && url.parse::<tokio_postgres::Config>().is_ok() {
+        return Ok(());
+    }
+    Err(Problem::new("postgres_url", "postgres://user:password@host:port/database"))
+}
 
 /// Parses a connection URL or string and names the connection after the service.
 pub fn options(url: &str, application: &str) -> Result<tokio_postgres::Config> {

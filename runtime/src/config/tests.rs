@@ -110,3 +110,21 @@ fn a_bad_value_names_key_value_origin_and_what_is_allowed() {
         "muster-some-example: config = \"/nowhere/x.toml\" (from MUSTER_SOME_EXAMPLE_CONFIG): ",
     );
 }
+
+#[test]
+fn addresses_are_told_from_nonsense() {
+    for good in ["nats://127.0.0.1:4222", "tls://a.b,nats://u:p@c:1", "bus:4222", "nats://[::1]:1"]
+    {
+        assert_eq!(check_nats_url(good), Ok(()), "{good}");
+    }
+    for bad in ["", "not a url", "http://a:1", "nats://", "nats://a:port", "nats://a:99999", "a:1,"]
+    {
+        assert!(check_nats_url(bad).is_err(), "{bad}");
+    }
+    for good in ["127.0.0.1:0", "[::]:3000", "localhost:80"] {
+        assert_eq!(check_listen(good), Ok(()), "{good}");
+    }
+    for bad in ["", "3000", ":80", "127.0.0.1", "127.0.0.1:x", "[::]"] {
+        assert!(check_listen(bad).is_err(), "{bad}");
+    }
+}

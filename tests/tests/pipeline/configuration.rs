@@ -42,6 +42,13 @@ fn a_bad_value_ends_each_service_with_64_and_one_line() {
         "muster-ingest-worker: batch_messages = \"lots\" (from environment variable \
          MUSTER_INGEST_WORKER_BATCH_MESSAGES): allowed: a whole number, 0 or more",
     );
+    check(
+        Service::Gateway,
+        "MUSTER_GATEWAY_LISTEN",
+        "3000",
+        "muster-gateway: listen = \"3000\" (from environment variable MUSTER_GATEWAY_LISTEN): \
+         allowed: host:port, such as 127.0.0.1:0 or [::]:3000",
+    );
     for service in [Service::AlertWorker, Service::Gateway] {
         let variable = service.env_key("POSTGRES_URL");
         let (code, printed) = run(service, &variable, "not a url");

@@ -23,7 +23,7 @@ use crate::figures::{Better, Figure, Figures};
 use crate::process::cpu_seconds;
 
 const HOSTS: usize = 400;
-const FRAMES_PER_HOST: i64 = 50;
+const FRAMES_PER_HOST: i64 = 100;
 const SAMPLES_PER_FRAME: i64 = 3;
 
 /// As many frames a transaction as the worker's own batches hold.
