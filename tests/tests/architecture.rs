@@ -22,7 +22,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("alert-worker", &["schemas", "nats", "runtime"]),
     ("gateway", &["schemas", "nats", "runtime"]),
     ("stack", &["schemas", "nats", "runtime", "agent"]),
-    ("tests", &["schemas", "nats", "runtime", "agent", "ingest-worker", "stack"]),
+    (
+        "tests",
+        &[
+            "schemas",
+            "nats",
+            "runtime",
+            "agent",
+            "ingest-worker",
+            "alert-worker",
+            "gateway",
+            "stack",
+        ],
+    ),
 ];
 
 /// Names that mean waiting, touching the outside or telling the time.
