@@ -218,9 +218,13 @@ fn serde_json_like(value: &Value) -> String {
 fn origin(metadata: &Metadata) -> String {
     match &metadata.source {
         Some(figment::Source::File(path)) => format!("file {}", path.display()),
-        _ => metadata.name.to_string(),
+        _ if metadata.name.starts_with(VARIABLE) => metadata.name.to_string(),
+        _ => "the defaults".into(),
     }
 }
+
+/// How the name of a variable is introduced where a value came from one.
+const VARIABLE: &str = "environment variable";
 
 /// One variable, taken literally: a password of digits stays text.
 struct EnvironmentVariable {
@@ -231,7 +235,7 @@ struct EnvironmentVariable {
 
 impl Provider for EnvironmentVariable {
     fn metadata(&self) -> Metadata {
-        Metadata::named(format!("environment variable {}", self.name))
+        Metadata::named(format!("{VARIABLE} {}", self.name))
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, FigmentError> {

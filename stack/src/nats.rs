@@ -22,6 +22,10 @@ use crate::{install, ports, state_dir, temporary_dir};
 /// dead-letter stream, so the server itself allows more than any agent sends.
 const MAX_PAYLOAD_BYTES: usize = 16 << 20;
 
+/// The streams may grow to 14 GiB together, and the server makes a stream only if this limit has
+/// room for all of them. Its own default, three quarters of the free disk, may be less.
+const STORE_BYTES_MAX: u64 = 16 << 30;
+
 /// A store of many gigabytes is read at start.
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -136,7 +140,7 @@ impl NatsServer {
             config,
             "# Generated at every start; changes are lost.\n\
              server_name: muster\nhost: 127.0.0.1\nport: {}\nmax_payload: {MAX_PAYLOAD_BYTES}\n\
-             jetstream {{\n  store_dir: {}\n}}\n{}\n",
+             jetstream {{\n  store_dir: {}\n  max_file_store: {STORE_BYTES_MAX}\n}}\n{}\n",
             self.port,
             // Its strings are quoted as JSON's are.
             serde_json::to_string(&self.dir.join("store"))?,
