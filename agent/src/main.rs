@@ -38,9 +38,6 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // A few hundred kilobytes in use must not become ten resident megabytes of huge pages. Where
-    // the kernel does not know the setting, it costs memory and nothing else.
-    let _ = nix::sys::prctl::set_thp_disable(true);
     logging::start();
     exit_code(&run(&Arguments::parse()))
 }

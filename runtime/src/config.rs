@@ -208,6 +208,7 @@ fn serde_json_like(value: &Value) -> String {
         Value::Num(_, number) => number
             .to_i128()
             .map(|n| n.to_string())
+            .or_else(|| number.to_u128().map(|n| n.to_string()))
             .or_else(|| number.to_f64().map(|n| n.to_string()))
             .unwrap_or_default(),
         Value::Bool(_, yes) => yes.to_string(),

@@ -27,6 +27,9 @@ impl Config for Example {
 
     fn check(&self) -> Result<(), Problem> {
         within("size", self.size, 1..=10)?;
+        if self.interval.as_secs() == 30 && self.size > 5 {
+            return Err(Problem::new("size", "at most 5 at this interval"));
+        }
         if self.password.is_empty() {
             return Err(Problem::new("password", "something"));
         }
@@ -66,6 +69,11 @@ fn a_bad_value_names_key_value_origin_and_what_is_allowed() {
         &[("MUSTER_SOME_EXAMPLE_SIZE", "11")],
         "muster-some-example: size = \"11\" (from environment variable \
          MUSTER_SOME_EXAMPLE_SIZE): allowed: 1 to 10",
+    );
+    check(
+        Some("interval = \"30s\""),
+        &[],
+        "muster-some-example: size = 7 (from the defaults): allowed: at most 5 at this interval",
     );
     check(
         Some("size = 0"),
