@@ -6,6 +6,10 @@ use tokio_postgres::Row;
 
 use super::connection;
 
+/// Two tabs that wake at once, or a page reloaded in the middle of a renewal, send the same token
+/// twice within moments. That is no theft.
+const REUSE_SECONDS: f64 = 10.0;
+
 /// How long a browser stays signed in without being used.
 const REFRESH_DAYS: i32 = 30;
 
@@ -90,12 +94,16 @@ pub(crate) async fn rotate(pool: &Pool, old_hash: &[u8], new_hash: &[u8]) -> Res
     let mut client = connection(pool).await?;
     let transaction = client.transaction().await?;
     let find = "
-        SELECT users.id, users.username, users.role, token.family::text, token.used_at IS NOT NULL
+        SELECT users.id, users.username, users.role, token.family::text,
+               coalesce(token.used_at < now() - make_interval(secs => $2), false)
         FROM refresh_tokens AS token
         JOIN users ON users.id = token.user_id
         WHERE token.token_hash = $1 AND token.expires_at > now()
         FOR UPDATE OF token";
-    let found = transaction.query_opt(find, &[&old_hash]).await.context("cannot read a session")?;
+    let found = transaction
+        .query_opt(find, &[&old_hash, &REUSE_SECONDS])
+        .await
+        .context("cannot read a session")?;
     let Some(row) = found else { return Ok(Rotation::Unknown) };
     let family: String = row.get(3);
     let outcome = if row.get(4) {
@@ -112,7 +120,7 @@ pub(crate) async fn rotate(pool: &Pool, old_hash: &[u8], new_hash: &[u8]) -> Res
 async fn succeed(transaction: &Transaction<'_>, old_hash: &[u8], new_hash: &[u8]) -> Result<()> {
     let sql = "
         WITH used AS (
-            UPDATE refresh_tokens SET used_at = now() WHERE token_hash = $1
+            UPDATE refresh_tokens SET used_at = coalesce(used_at, now()) WHERE token_hash = $1
             RETURNING family, user_id
         )
         INSERT INTO refresh_tokens (token_hash, family, user_id, expires_at)

@@ -9,7 +9,7 @@ export type Range =
   | { kind: 'preset'; preset: Preset }
   | { kind: 'custom'; from: number; to: number };
 
-export const FIRST_RANGE: Range = { kind: 'preset', preset: '1h' };
+export const FIRST_RANGE: Range = { kind: 'preset', preset: '15m' };
 
 const MINUTE = 60_000;
 
