@@ -79,28 +79,36 @@ impl Recorder {
         }
     }
 
-    /// Writes the pending samples to the journal as one frame.
+    /// Writes the pending samples to the journal: one frame, or several where writing had failed
+    /// for a while.
     pub fn close_frame(&self, now_ms: i64) {
         let mut state = self.lock();
-        if state.pending.is_empty() {
-            return;
-        }
-        let samples = thin_out(&state.pending);
-        match self.append(&mut state.journal, TelemetryFrame { samples }, now_ms) {
-            Ok(seq) => {
-                state.pending.clear();
-                state.pending_bytes = 0;
-                if let Err(error) = state.staging.remove(seq) {
-                    // It is removed at the next start: its number is then in the past.
-                    warn!(%error, "the staged samples of frame {seq} could not be removed");
-                }
-            }
-            Err(error) => {
+        while !state.pending.is_empty() {
+            let count = frame_length(&state.pending);
+            if let Err(error) = self.write_frame(&mut state, count, now_ms) {
                 error!(%error, "cannot write a frame to the journal; trying again with the next");
-                let excess = state.pending.len().saturating_sub(SAMPLES_PER_FRAME_MAX / 2);
+                let excess = state.pending.len().saturating_sub(SAMPLES_PER_FRAME_MAX);
                 state.pending.drain(..excess);
+                break;
             }
         }
+        state.pending_bytes = state.pending.iter().map(|sample| encode(sample).len()).sum();
+    }
+
+    fn write_frame(&self, state: &mut State, count: usize, now_ms: i64) -> io::Result<()> {
+        let samples = thin_out(&state.pending[..count]);
+        // What is left is staged for the next frame before this one's file goes.
+        let next_seq = state.journal.next_seq(Channel::Telemetry) + 1;
+        for sample in &state.pending[count..] {
+            state.staging.add(next_seq, sample)?;
+        }
+        let seq = self.append(&mut state.journal, TelemetryFrame { samples }, now_ms)?;
+        state.pending.drain(..count);
+        if let Err(error) = state.staging.remove(seq) {
+            // It is removed at the next start: its number is then in the past.
+            warn!(%error, "the staged samples of frame {seq} could not be removed");
+        }
+        Ok(())
     }
 
     /// Writes a heartbeat to the journal. `make` is given the progress so far.
@@ -154,6 +162,16 @@ impl Recorder {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while it holds the journal")
     }
+}
+
+/// How many of the oldest samples fit in one frame: one at least.
+fn frame_length(pending: &[Sample]) -> usize {
+    let mut bytes = 0;
+    let fitting = pending.iter().take(SAMPLES_PER_FRAME_MAX).take_while(|sample| {
+        bytes += encode(*sample).len();
+        bytes <= FRAME_BYTES_MAX
+    });
+    fitting.count().max(1)
 }
 
 /// Process lists travel once a frame, in its newest sample: they are half of a sample's size and
@@ -211,6 +229,19 @@ mod tests {
             .map(|frame| (frame.seq, frame.body.samples.iter().map(|s| s.at).collect()))
             .collect();
         assert_eq!(times, [(1, vec![1, 2, 3]), (2, vec![4]), (3, vec![5])]);
+    }
+
+    #[test]
+    fn a_long_time_without_writing_ends_in_several_frames_that_can_be_read() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let recorder = open(directory.path());
+        recorder.lock().pending = (1..=2000).map(sample).collect();
+        recorder.close_frame(1);
+        let frames = frames(&recorder);
+        let counts: Vec<usize> = frames.iter().map(|frame| frame.body.samples.len()).collect();
+        assert_eq!(counts.iter().sum::<usize>(), 2000);
+        assert!(counts.iter().all(|count| *count <= SAMPLES_PER_FRAME_MAX), "{counts:?}");
+        assert!(frames.iter().all(|frame| encode(frame).len() < 2 * FRAME_BYTES_MAX));
     }
 
     #[test]

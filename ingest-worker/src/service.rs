@@ -109,7 +109,7 @@ impl Worker {
         let reader = tokio::spawn(reader);
         loop {
             let batch = tokio::select! {
-                Some(batch) = batches.recv() => batch,
+                batch = batches.recv() => batch.context("the reader of batches has ended")?,
                 () = self.stop.cancelled() => break,
             };
             let started = Instant::now();
@@ -130,7 +130,10 @@ impl Worker {
         let Batch { messages, sorted } = batch;
         for rejected in &sorted.rejected {
             let message = &messages[rejected.index];
-            bury(&self.context, consumer.stream(), message, &rejected.reason).await;
+            tokio::select! {
+                () = bury(&self.context, consumer.stream(), message, &rejected.reason) => {}
+                () = self.stop.cancelled() => return false,
+            }
         }
         let dead: Vec<MessageId> = sorted.rejected.iter().filter_map(|r| r.id.clone()).collect();
         let letters: Vec<Letter<'_, T>> = sorted

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::definitions::Stream;
 use crate::headers::{self, MESSAGE_ID};
-use crate::publish::publish;
+use crate::publish::{PublishError, publish};
 
 /// Why it is dead, in one line.
 pub const REASON: &str = "Muster-Reason";
@@ -18,10 +18,19 @@ pub const ORIGINAL_ID: &str = "Muster-Message-Id";
 /// Where it stands in its stream.
 pub const STREAM_SEQUENCE: &str = "Muster-Stream-Sequence";
 
+/// How many bytes the message had, where only its beginning could be kept.
+pub const TRUNCATED: &str = "Muster-Truncated";
+
+/// What is kept of a message that does not fit: enough to tell what it was.
+const TRUNCATED_BYTES: usize = 256 * 1024;
+
 /// The longest reason: headers count against the broker's payload limit.
 const REASON_CHARS_MAX: usize = 1000;
 
 /// Stores `message` in the dead-letter stream. Safe to repeat: the broker deduplicates.
+///
+/// A message so large that it does not fit with the reason added is cut, which the header
+/// [`TRUNCATED`] says.
 pub async fn bury(
     context: &Context,
     stream: Stream,
@@ -30,9 +39,17 @@ pub async fn bury(
 ) -> Result<()> {
     let sequence = message.info().map_or(0, |info| info.stream_sequence);
     let subject = format!("dead.{}", stream.name().to_lowercase());
-    let headers = headers_of(stream, sequence, message, reason);
-    let payload = Bytes::clone(&message.payload);
-    publish(context, subject, headers, payload).await.with_context(|| {
+    let mut headers = headers_of(stream, sequence, message, reason);
+    let whole = Bytes::clone(&message.payload);
+    let size = whole.len();
+    let mut outcome = publish(context, subject.clone(), headers.clone(), whole.clone()).await;
+    if matches!(outcome, Err(PublishError::Refused(_))) {
+        headers = own_headers(stream, sequence, message, reason);
+        headers.insert(TRUNCATED, size.to_string().as_str());
+        let start = whole.slice(..size.min(TRUNCATED_BYTES));
+        outcome = publish(context, subject, headers, start).await;
+    }
+    outcome.with_context(|| {
         format!("cannot put message {sequence} of {} among the dead letters", stream.name())
     })
 }
@@ -49,8 +66,19 @@ fn headers_of(stream: Stream, sequence: u64, message: &Message, reason: &str) ->
             all.append(name.clone(), value.clone());
         }
     }
-    if let Some(id) = headers::text(original, MESSAGE_ID) {
-        all.insert(ORIGINAL_ID, id);
+    for (name, values) in own_headers(stream, sequence, message, reason).iter() {
+        for value in values {
+            all.insert(name.clone(), value.clone());
+        }
+    }
+    all
+}
+
+/// What we say of it.
+fn own_headers(stream: Stream, sequence: u64, message: &Message, reason: &str) -> HeaderMap {
+    let mut all = HeaderMap::new();
+    if let Some(id) = headers::text(message.headers.as_ref(), MESSAGE_ID) {
+        all.insert(ORIGINAL_ID, one_line(id).as_str());
     }
     all.insert(REASON, one_line(reason).as_str());
     all.insert(SUBJECT, message.subject.as_str());

@@ -1,9 +1,11 @@
 //! Publishing a durable message: with an id, a deadline, and a clear word about what to do next.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::Context;
+use async_nats::jetstream::context::{self, PublishErrorKind};
+use async_nats::jetstream::{self, Context, ErrorCode};
 use bytes::Bytes;
 use rand::RngExt;
 use tokio::time::timeout;
@@ -42,9 +44,21 @@ pub async fn publish(
         async { context.publish_with_headers(subject, headers, payload).await?.await };
     match timeout(ACK_TIMEOUT, acknowledged).await {
         Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+            Err(PublishError::Refused(error.to_string()))
+        }
+        Ok(Err(error)) if is_final(&error) => Err(PublishError::Refused(error.to_string())),
         Ok(Err(error)) => Err(PublishError::NotAcknowledged(error.to_string())),
         Err(_) => Err(PublishError::NotAcknowledged(format!("no answer within {ACK_TIMEOUT:?}"))),
     }
+}
+
+/// Whether the stream itself says that it will never take such a message.
+fn is_final(error: &context::PublishError) -> bool {
+    let answer = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+    let too_large =
+        [ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM, ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM];
+    answer.is_some_and(|answer| too_large.contains(&answer.error_code()))
 }
 
 /// The pause before attempt number `attempt` (from 1): doubles from 100 ms, with jitter.

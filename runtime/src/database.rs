@@ -18,6 +18,17 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// dropped and the work done again on another.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A database whose machine vanished while it worked on an answer is noticed in half a minute; the
+/// system's own two hours would stop a worker that long.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// The same from the other side: a worker whose machine vanished in a transaction must not hold
+/// its locks for longer.
+const SESSION: &str = "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 \
+                       -c tcp_keepalives_count=3 -c idle_in_transaction_session_timeout=60s";
+
 /// How often to look whether the schema has been migrated.
 const SCHEMA_POLL: Duration = Duration::from_millis(500);
 
@@ -36,6 +47,12 @@ pub fn options(url: &str, application: &str) -> Result<tokio_postgres::Config> {
     options.application_name(application);
     options.connect_timeout(WAIT_MAX);
     options.tcp_user_timeout(TCP_USER_TIMEOUT);
+    options.keepalives_idle(KEEPALIVE_IDLE);
+    options.keepalives_interval(KEEPALIVE_INTERVAL);
+    options.keepalives_retries(KEEPALIVE_RETRIES);
+    if options.get_options().is_none() {
+        options.options(SESSION);
+    }
     Ok(options)
 }
 

@@ -23,8 +23,9 @@ use crate::{install, ports, state_dir, temporary_dir};
 const MAX_PAYLOAD_BYTES: usize = 16 << 20;
 
 /// The streams may grow to 14 GiB together, and the server makes a stream only if this limit has
-/// room for all of them. Its own default, three quarters of the free disk, may be less.
-const STORE_BYTES_MAX: u64 = 16 << 30;
+/// room for all of them, and counts one that several services make at once several times. Its own
+/// default, three quarters of the free disk, may be less. What is really used stays below 14 GiB.
+const STORE_BYTES_MAX: u64 = 128 << 30;
 
 /// A store of many gigabytes is read at start.
 const READY_TIMEOUT: Duration = Duration::from_secs(120);

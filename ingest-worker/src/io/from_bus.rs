@@ -15,6 +15,9 @@ pub fn incoming(messages: &[Message]) -> Vec<Incoming<'_>> {
             subject: message.subject.as_str(),
             content_type: headers::content_type(message.headers.as_ref()),
             id: headers::message_id(message.headers.as_ref()),
+            stored_at: message
+                .info()
+                .map_or(0, |info| (info.published.unix_timestamp_nanos() / 1_000_000) as i64),
             payload: &message.payload,
         })
         .collect()

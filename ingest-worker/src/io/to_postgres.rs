@@ -98,7 +98,11 @@ impl Store {
         let times = batch.iter().flat_map(|envelope| envelope.body.times());
         self.partitions.ensure(&self.pool, times).await?;
         let keys = ids.iter().map(|id| (id.host.clone(), id.channel, id.epoch));
-        self.rows.ensure(&self.pool, keys.chain(dead.keys())).await
+        let announced = batch.iter().flat_map(|envelope| {
+            let key = |channel| (envelope.host.clone(), channel, envelope.epoch);
+            envelope.body.announced().into_iter().map(key)
+        });
+        self.rows.ensure(&self.pool, keys.chain(dead.keys()).chain(announced)).await
     }
 
     /// One transaction. `None`: something of the batch was stored before; it was rolled back, and

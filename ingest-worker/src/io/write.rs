@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use muster_runtime::time::system_time;
 use muster_schemas::signals::Heartbeat;
 use muster_schemas::telemetry::{Sample, TelemetryFrame};
-use muster_schemas::{Envelope, HostId};
+use muster_schemas::{Channel, Envelope, HostId};
 use tokio_postgres::{Error, Transaction};
 
 use crate::io::copy::copy_frames;
@@ -15,6 +15,11 @@ use crate::logic::intake::Storable;
 pub trait Write: Storable {
     /// Times in ms since the Unix epoch for which partitions must be there.
     fn times(&self) -> Vec<i64>;
+
+    /// Channels of the ledger that it speaks of, besides its own.
+    fn announced(&self) -> Vec<Channel> {
+        Vec::new()
+    }
 
     /// Writes the batch but for the ledger; answers the number of rows.
     fn write(
@@ -69,6 +74,10 @@ async fn update_latest(
 impl Write for Heartbeat {
     fn times(&self) -> Vec<i64> {
         Vec::new()
+    }
+
+    fn announced(&self) -> Vec<Channel> {
+        self.channels.keys().copied().collect()
     }
 
     async fn write(transaction: &Transaction<'_>, batch: &[&Envelope<Self>]) -> Result<u64, Error> {

@@ -17,6 +17,8 @@ pub struct Incoming<'a> {
     pub subject: &'a str,
     pub content_type: Result<ContentType, DecodeError>,
     pub id: Option<MessageId>,
+    /// When the broker stored it, milliseconds since the Unix epoch.
+    pub stored_at: i64,
     pub payload: &'a [u8],
 }
 
@@ -92,8 +94,10 @@ fn accept<T: Storable>(incoming: &Incoming<'_>, rules: Rules) -> Result<Envelope
     };
     let envelope: Envelope<T> =
         decode(content_type, incoming.payload).map_err(|error| error.to_string())?;
+    // A worker whose clock is behind must not take the present for the future.
+    let now_ms = rules.now_ms.max(incoming.stored_at);
     envelope
-        .check(&host, incoming.id.as_ref(), rules.now_ms)
+        .check(&host, incoming.id.as_ref(), now_ms)
         .and_then(|()| envelope.body.check_age(rules))
         .map_err(|rejection| rejection.to_string())?;
     Ok(envelope)
@@ -132,7 +136,8 @@ mod tests {
     fn incoming<'a>(subject: &'a str, payload: &'a [u8]) -> Incoming<'a> {
         let id = Some("web-3/telemetry/5/9".parse().unwrap());
         let content_type = Ok(ContentType::Msgpack);
-        Incoming { subject, content_type, id: id.filter(|_| payload.len() < 5), payload }
+        let id = id.filter(|_| payload.len() < 5);
+        Incoming { subject, content_type, id, stored_at: NOW, payload }
     }
 
     #[test]
@@ -166,6 +171,14 @@ mod tests {
             assert!(reason.starts_with(start), "{reason:?} is not {start:?}");
         }
         assert_eq!(sorted.rejected[0].id.as_ref().unwrap().seq, 9);
+    }
+
+    #[test]
+    fn a_worker_whose_clock_is_behind_refuses_nothing_that_is_fresh() {
+        let fresh = frame(1, NOW);
+        let rules = Rules { now_ms: NOW - 3_600_000, ..RULES };
+        let sorted = sort::<TelemetryFrame>(&[incoming("telemetry.web-3", &fresh)], rules);
+        assert_eq!(sorted.accepted.len(), 1, "{:?}", sorted.rejected);
     }
 
     #[test]

@@ -140,6 +140,29 @@ async fn check_dead_letters(running: &Running, poisons: &[Poison]) {
 }
 
 #[tokio::test]
+async fn a_message_too_large_to_be_kept_whole_is_cut_and_stops_nobody() {
+    let running = start_ingest(1).await;
+    let host = TestHost::new("web-1");
+    // The broker's limit leaves no room for the reason.
+    let size = 16 * 1024 * 1024 - 200;
+    let poison = poison(&host, 1, "", vec![7; size]);
+    running.bus.publish(&poison.subject, poison.headers, poison.payload).await.unwrap();
+    let at = now_ms();
+    running.bus.publish_frame(&host.frame(2, &[at]), "").await.unwrap();
+    eventually("what comes after it is stored", async || {
+        expect(running.database.sample_times(&host.id).await.unwrap(), vec![at])
+    })
+    .await;
+    let letters = running.bus.read_all(Stream::Dead).await.unwrap();
+    let header = |name| letters[0].headers.get(name).map(|value| value.as_str().to_owned());
+    assert_eq!(header(dead::TRUNCATED), Some(size.to_string()));
+    assert_eq!(header(dead::ORIGINAL_ID), Some("web-1/telemetry/1700000000000/1".to_owned()));
+    assert_eq!(letters[0].payload, vec![7; 256 * 1024]);
+    let ledger = running.database.ledger(&host.id, "telemetry").await.unwrap();
+    assert_eq!(ledger, Some(("{[2,3)}".into(), "{[1,2)}".into())));
+}
+
+#[tokio::test]
 async fn a_frame_in_json_without_an_id_is_as_good_as_any() {
     let running = start_ingest(1).await;
     let host = TestHost::new("web-1");

@@ -144,12 +144,18 @@ impl Journal {
         let last = self.segments.back().expect("a segment was started if there was none");
         let path = self.path(last.index);
         let end = segment::append(&path, last.bytes, record, self.options.durable)?;
-        self.segments.back_mut().expect("it was there above").bytes = end;
+        let last = self.segments.back_mut().expect("it was there above");
+        last.bytes = end;
+        // What was just written is not acknowledged, even if all before it was.
+        last.acknowledged_at = None;
         Ok(())
     }
 
     fn start_segment(&mut self) -> io::Result<()> {
-        let index = self.segments.back().map_or(self.cursor.segment + 1, |last| last.index + 1);
+        let newest = self.segments.back().map_or(0, |last| last.index);
+        // Never an index that was used: the position up to which all was acknowledged may lie in
+        // a segment that is no longer there.
+        let index = newest.max(self.cursor.segment).max(self.progress.position.segment) + 1;
         let header = Header { epoch: self.epoch, next_seq: self.next_seq };
         segment::create(&self.path(index), header, self.options.durable)?;
         self.segments.push_back(Segment { index, bytes: HEADER_BYTES, acknowledged_at: None });
@@ -261,12 +267,16 @@ impl Journal {
 
     fn drop_oldest(&mut self, count: usize) -> io::Result<()> {
         for _ in 0..count.min(self.segments.len().saturating_sub(1)) {
-            let Some(oldest) = self.segments.pop_front() else { break };
-            let path = self.path(oldest.index);
-            if oldest.acknowledged_at.is_none() {
-                self.count_dropped(oldest.index, &path)?;
+            let Some(oldest) = self.segments.front() else { break };
+            let (index, path) = (oldest.index, self.path(oldest.index));
+            let end = Position { segment: index, offset: oldest.bytes };
+            if end > self.progress.position {
+                self.count_dropped(index, &path)?;
+                // Before the file is gone: a kill in between must not forget the count.
+                progress::store(&self.directory, &self.progress)?;
             }
             fs::remove_file(path)?;
+            self.segments.pop_front();
         }
         Ok(())
     }
@@ -313,11 +323,33 @@ impl Journal {
             self.recover_segment(index, &mut reader, now_ms)?;
             newest = Some(index);
         }
-        if newest.is_none() {
+        let end = self.segments.back().map_or(Position::default(), |last| Position {
+            segment: last.index,
+            offset: last.bytes,
+        });
+        if end < self.progress.position {
+            self.begin_anew(now_ms)?;
+        } else if newest.is_none() {
             self.progress = Progress { epoch: self.epoch, ..Progress::default() };
             info!(epoch = self.epoch, "made a new journal in {}", self.directory.display());
         }
         self.cursor = self.progress.position;
+        Ok(())
+    }
+
+    /// The journal ends before what was acknowledged: a damaged disk, files from a backup. Nobody
+    /// knows which numbers were used after that, so a new epoch begins. What is left was
+    /// acknowledged and goes.
+    fn begin_anew(&mut self, now_ms: i64) -> Result<()> {
+        warn!("the end of the journal is missing: beginning a new one");
+        for segment in self.segments.drain(..) {
+            fs::remove_file(self.directory.join(file_name(segment.index)))?;
+        }
+        self.epoch = now_ms.max(self.progress.epoch + 1);
+        self.next_seq = [1; CHANNELS];
+        self.waiting = 0;
+        let position = self.progress.position;
+        self.progress = Progress { epoch: self.epoch, position, ..Progress::default() };
         Ok(())
     }
 

@@ -72,16 +72,25 @@ pub fn create(path: &Path, header: Header, durable: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Appends at `offset`, the end of the last whole record. A write that fails in the middle leaves
-/// bytes that the next append at the same offset replaces.
+/// Appends at `offset`, the end of the last whole record. Where that fails, the file ends at
+/// `offset` as before: a record is there and counted, or neither.
 pub fn append(path: &Path, offset: u64, record: &Record, durable: bool) -> io::Result<u64> {
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    file.seek(SeekFrom::Start(offset))?;
-    file.write_all(&record.encode())?;
-    if durable {
-        file.sync_data()?;
+    if record.payload.len() > PAYLOAD_BYTES_MAX {
+        let reason = format!("a message of {} bytes", record.payload.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    Ok(offset + record.bytes())
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let written = write_at(&mut file, offset, &record.encode(), durable);
+    if written.is_err() {
+        file.set_len(offset)?;
+    }
+    written.map(|()| offset + record.bytes())
+}
+
+fn write_at(file: &mut File, offset: u64, bytes: &[u8], durable: bool) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)?;
+    if durable { file.sync_data() } else { Ok(()) }
 }
 
 /// `None` where the header is missing or damaged.

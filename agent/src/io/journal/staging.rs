@@ -32,7 +32,13 @@ impl Staging {
         let record =
             Record { channel: Channel::Telemetry, seq: frame_seq, payload: encode(sample) };
         let mut file = OpenOptions::new().append(true).create(true).open(self.path(frame_seq))?;
-        file.write_all(&record.encode())
+        let length = file.metadata()?.len();
+        let written = file.write_all(&record.encode());
+        if written.is_err() {
+            // A torn sample would hide those after it.
+            file.set_len(length)?;
+        }
+        written
     }
 
     pub fn remove(&self, frame_seq: i64) -> io::Result<()> {

@@ -143,6 +143,54 @@ fn acknowledged_segments_go_after_the_time_to_retain() {
 }
 
 #[test]
+fn a_segment_that_was_acknowledged_and_then_written_on_is_kept_through_an_outage() {
+    let directory = TempDir::new().unwrap();
+    let mut journal = open(&directory);
+    append(&mut journal, Channel::Telemetry, 10);
+    let (first, _) = drain(&mut journal)[0];
+    journal.acknowledge(first, 10);
+    for _ in 0..8 {
+        journal.append(Channel::Telemetry, 900_000, |_| vec![0; 10_000]).unwrap();
+    }
+    assert!(journal.segments.len() > 1);
+    assert_eq!(journal.health().waiting, 8);
+    drop(journal);
+    assert_eq!(drain(&mut open(&directory)).len(), 9, "the acknowledgement was not written down");
+}
+
+#[test]
+fn a_journal_that_lost_its_acknowledged_end_begins_a_new_epoch() {
+    let directory = TempDir::new().unwrap();
+    let mut journal = open(&directory);
+    (0..8).for_each(|_| {
+        append(&mut journal, Channel::Telemetry, 100);
+    });
+    for (ticket, _) in drain(&mut journal) {
+        journal.acknowledge(ticket, 10);
+    }
+    journal.maintain(10).unwrap();
+    let path = journal.path(1);
+    drop(journal);
+    for damage in [200, 5] {
+        let copy = TempDir::new().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[damage] ^= 1;
+        fs::write(copy.path().join(file_name(1)), bytes).unwrap();
+        fs::copy(directory.path().join("progress.json"), copy.path().join("progress.json"))
+            .unwrap();
+        let mut journal = open(&copy);
+        assert_eq!(journal.epoch(), 101, "damaged at {damage}");
+        append(&mut journal, Channel::Telemetry, 100);
+        drop(journal);
+        let mut journal = open(&copy);
+        assert_eq!(journal.epoch(), 101, "damaged at {damage}, opened again");
+        append(&mut journal, Channel::Telemetry, 100);
+        let sent: Vec<i64> = drain(&mut journal).iter().map(|(ticket, _)| ticket.seq).collect();
+        assert_eq!(sent, [1, 2], "damaged at {damage}");
+    }
+}
+
+#[test]
 fn a_sample_is_kept_until_its_frame_is_in_the_journal() {
     use muster_schemas::telemetry::Sample;
     let directory = TempDir::new().unwrap();

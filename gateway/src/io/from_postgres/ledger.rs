@@ -13,7 +13,8 @@ use crate::logic::completeness::{ChannelLedger, GAPS_MAX, Hole};
 const MISSING: &str = "
     WITH known AS (
         SELECT *, greatest(
-            coalesce(upper(received), 1), coalesce(upper(dead), 1), settled + 1
+            coalesce(upper(received), 1), coalesce(upper(dead), 1), settled + 1,
+            CASE WHEN announced_at < now() - interval '30 seconds' THEN announced + 1 ELSE 1 END
         ) AS beyond
         FROM ledger
         WHERE host_id = $1
