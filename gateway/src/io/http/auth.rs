@@ -97,7 +97,7 @@ fn lock(gateway: &Gateway) -> std::sync::MutexGuard<'_, crate::logic::attempts::
 }
 
 /// Trade the refresh cookie for an access token and a new cookie. A cookie is good for one trade;
-/// one that is used twice was stolen, and ends the session.
+/// one that is used again more than ten seconds later was stolen, and ends the session.
 #[utoipa::path(
     post, path = "/auth/refresh", tag = "auth", security(()),
     responses((status = 200, body = Token),
