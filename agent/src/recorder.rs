@@ -86,6 +86,11 @@ impl Recorder {
         while !state.pending.is_empty() {
             let count = frame_length(&state.pending);
             if let Err(error) = self.write_frame(&mut state, count, now_ms) {
+                if error.kind() == io::ErrorKind::InvalidInput {
+                    error!(%error, "a sample is too large for any message and is left out");
+                    state.pending.drain(..count);
+                    continue;
+                }
                 error!(%error, "cannot write a frame to the journal; trying again with the next");
                 let excess = state.pending.len().saturating_sub(SAMPLES_PER_FRAME_MAX);
                 state.pending.drain(..excess);
@@ -99,6 +104,8 @@ impl Recorder {
         let samples = thin_out(&state.pending[..count]);
         // What is left is staged for the next frame before this one's file goes.
         let next_seq = state.journal.next_seq(Channel::Telemetry) + 1;
+        // An earlier attempt that failed may have staged them already.
+        state.staging.remove(next_seq)?;
         for sample in &state.pending[count..] {
             state.staging.add(next_seq, sample)?;
         }
@@ -242,6 +249,18 @@ mod tests {
         assert_eq!(counts.iter().sum::<usize>(), 2000);
         assert!(counts.iter().all(|count| *count <= SAMPLES_PER_FRAME_MAX), "{counts:?}");
         assert!(frames.iter().all(|frame| encode(frame).len() < 2 * FRAME_BYTES_MAX));
+    }
+
+    #[test]
+    fn samples_left_for_the_next_frame_are_staged_once_however_often_it_is_tried() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let recorder = open(directory.path());
+        let mut state = recorder.lock();
+        state.pending = (1..=5).map(sample).collect();
+        state.staging.add(2, &sample(4)).unwrap();
+        recorder.write_frame(&mut state, 3, 5).unwrap();
+        let staged: Vec<i64> = state.staging.recover(2).unwrap().iter().map(|s| s.at).collect();
+        assert_eq!(staged, [4, 5]);
     }
 
     #[test]

@@ -125,11 +125,14 @@ impl Journal {
         let seq = self.next_seq(channel);
         let record = Record { channel, seq, payload: make(seq) };
         self.trim(now_ms)?;
-        if let Err(error) = self.write(&record) {
-            // A full disk: give up the oldest for the newest, once; then say so.
-            warn!(%error, "cannot write to the journal, dropping its oldest segment");
-            self.drop_oldest(1)?;
-            self.write(&record)?;
+        match self.write(&record) {
+            Err(error) if is_full(&error) => {
+                // Give up the oldest for the newest, once.
+                warn!(%error, "the disk is full: dropping the oldest segment of the journal");
+                self.drop_oldest(1)?;
+                self.write(&record)?;
+            }
+            written => written?,
         }
         self.next_seq[usize::from(channel.index())] = seq + 1;
         self.waiting += 1;
@@ -376,6 +379,10 @@ impl Journal {
     fn path(&self, index: u64) -> PathBuf {
         self.directory.join(file_name(index))
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn file_name(index: u64) -> String {

@@ -191,6 +191,20 @@ fn a_journal_that_lost_its_acknowledged_end_begins_a_new_epoch() {
 }
 
 #[test]
+fn a_message_too_large_to_read_again_is_refused_and_costs_nothing_else() {
+    let directory = TempDir::new().unwrap();
+    let mut journal = open(&directory);
+    (0..3).for_each(|_| {
+        append(&mut journal, Channel::Telemetry, 70_000);
+    });
+    let refused = journal.append(Channel::Telemetry, 0, |_| vec![0; 2 << 20]).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+    assert_eq!(append(&mut journal, Channel::Telemetry, 10), 4);
+    let seqs: Vec<i64> = drain(&mut journal).iter().map(|(ticket, _)| ticket.seq).collect();
+    assert_eq!(seqs, [1, 2, 3, 4]);
+}
+
+#[test]
 fn a_sample_is_kept_until_its_frame_is_in_the_journal() {
     use muster_schemas::telemetry::Sample;
     let directory = TempDir::new().unwrap();
