@@ -1,12 +1,15 @@
 //! A connection that comes back by itself, and says in the log what became of it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::{Client, ConnectOptions, Event};
 use rand::RngExt;
-use tracing::{info, warn};
+use tokio::sync::Notify;
+use tracing::{debug, info, warn};
 
 /// How long the first attempt may take before it is tried again in the background.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,11 +35,14 @@ pub struct BusOptions {
     pub name: String,
     /// Replies come to `<prefix>.>`; a host may listen to nothing but its own.
     pub inbox_prefix: Option<String>,
+    /// Told of each connection that was made, the first included.
+    pub connected: Option<Arc<Notify>>,
 }
 
 /// Connects, or goes on trying in the background: a process starts whether or not the bus is
 /// there, and works as soon as it is.
 pub async fn connect(options: BusOptions) -> Result<Client> {
+    let (url, is_told) = (options.url.clone(), AtomicBool::new(false));
     let mut connect = ConnectOptions::new()
         .name(&options.name)
         .retry_on_initial_connect()
@@ -44,7 +50,13 @@ pub async fn connect(options: BusOptions) -> Result<Client> {
         .ping_interval(PING_INTERVAL)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .reconnect_delay_callback(reconnect_delay)
-        .event_callback(|event| async move { tell(&event) });
+        .event_callback(move |event| {
+            tell(&event, &url, &is_told);
+            if let (Event::Connected, Some(connected)) = (&event, &options.connected) {
+                connected.notify_one();
+            }
+            std::future::ready(())
+        });
     if let Some(prefix) = options.inbox_prefix {
         connect = connect.custom_inbox_prefix(prefix);
     }
@@ -68,9 +80,22 @@ fn reconnect_delay(attempts: usize) -> Duration {
     ceiling.mul_f64(rand::rng().random_range(0.5..1.0))
 }
 
-fn tell(event: &Event) {
+/// An outage is told once, however often it is tried to end it.
+fn tell(event: &Event, url: &str, is_told: &AtomicBool) {
     match event {
-        Event::Connected => info!("connected to the bus"),
+        Event::Connected => {
+            is_told.store(false, Ordering::Relaxed);
+            info!("connected to the bus");
+        }
+        Event::ClientError(error) if is_told.swap(true, Ordering::Relaxed) => {
+            debug!(%error, "the bus is still away");
+        }
+        Event::ClientError(error) => {
+            // What an address holds before the @ is not for logs.
+            let addresses = url.split(',').map(|url| url.rsplit('@').next().unwrap_or_default());
+            let addresses = addresses.collect::<Vec<_>>().join(", ");
+            warn!(%error, "the bus at {addresses} cannot be reached; trying on");
+        }
         Event::Disconnected => warn!("lost the connection to the bus"),
         Event::ServerError(error) => warn!(%error, "the bus refused something"),
         Event::SlowConsumer(id) => warn!(subscription = id, "too slow: the bus skipped messages"),

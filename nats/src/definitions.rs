@@ -11,18 +11,23 @@ use tracing::debug;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stream {
     Telemetry,
+    Logs,
     Signals,
+    Inventory,
     Events,
     Dead,
 }
 
 impl Stream {
-    pub const ALL: [Self; 4] = [Self::Telemetry, Self::Signals, Self::Events, Self::Dead];
+    pub const ALL: [Self; 6] =
+        [Self::Telemetry, Self::Logs, Self::Signals, Self::Inventory, Self::Events, Self::Dead];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Telemetry => "TELEMETRY",
+            Self::Logs => "LOGS",
             Self::Signals => "SIGNALS",
+            Self::Inventory => "INVENTORY",
             Self::Events => "EVENTS",
             Self::Dead => "DEAD",
         }
@@ -31,7 +36,9 @@ impl Stream {
     fn json(self) -> &'static str {
         match self {
             Self::Telemetry => include_str!("../definitions/telemetry.json"),
+            Self::Logs => include_str!("../definitions/logs.json"),
             Self::Signals => include_str!("../definitions/signals.json"),
+            Self::Inventory => include_str!("../definitions/inventory.json"),
             Self::Events => include_str!("../definitions/events.json"),
             Self::Dead => include_str!("../definitions/dead.json"),
         }
@@ -49,16 +56,26 @@ impl Stream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConsumerName {
     IngestTelemetry,
+    IngestLogs,
     IngestSignals,
+    IngestInventory,
     AlertSignals,
 }
 
 impl ConsumerName {
-    pub const ALL: [Self; 3] = [Self::IngestTelemetry, Self::IngestSignals, Self::AlertSignals];
+    pub const ALL: [Self; 5] = [
+        Self::IngestTelemetry,
+        Self::IngestLogs,
+        Self::IngestSignals,
+        Self::IngestInventory,
+        Self::AlertSignals,
+    ];
 
     pub fn stream(self) -> Stream {
         match self {
             Self::IngestTelemetry => Stream::Telemetry,
+            Self::IngestLogs => Stream::Logs,
+            Self::IngestInventory => Stream::Inventory,
             Self::IngestSignals | Self::AlertSignals => Stream::Signals,
         }
     }
@@ -66,7 +83,9 @@ impl ConsumerName {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::IngestTelemetry => "ingest-telemetry",
+            Self::IngestLogs => "ingest-logs",
             Self::IngestSignals => "ingest-signals",
+            Self::IngestInventory => "ingest-inventory",
             Self::AlertSignals => "alert-signals",
         }
     }
@@ -74,7 +93,9 @@ impl ConsumerName {
     fn json(self) -> &'static str {
         match self {
             Self::IngestTelemetry => include_str!("../definitions/consumer-ingest-telemetry.json"),
+            Self::IngestLogs => include_str!("../definitions/consumer-ingest-logs.json"),
             Self::IngestSignals => include_str!("../definitions/consumer-ingest-signals.json"),
+            Self::IngestInventory => include_str!("../definitions/consumer-ingest-inventory.json"),
             Self::AlertSignals => include_str!("../definitions/consumer-alert-signals.json"),
         }
     }

@@ -2,7 +2,9 @@
 //!
 //! A bad value is one line that names the key, the value, where it came from and what is allowed.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use figment::error::{Error as FigmentError, Kind};
@@ -151,7 +153,9 @@ fn file_to_read<C: Config>(
         .or_else(|| by_variable.map(|v| (PathBuf::from(&v.value), v.name.as_str())));
     let Some((path, origin)) = wanted else {
         let usual = PathBuf::from(format!("/etc/muster/{}.toml", C::SERVICE));
-        return Ok(usual.is_file().then_some(usual));
+        // One that may not be read is not one that is not there.
+        let is_absent = usual.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        return Ok((!is_absent).then_some(usual));
     };
     if path.is_file() {
         return Ok(Some(path));
@@ -262,6 +266,50 @@ where
         NumberOrText::Number(number) => Ok(number),
         NumberOrText::Text(text) => text.trim().parse().map_err(|_| expected()),
     }
+}
+
+/// For `#[serde(deserialize_with)]` on lists: a variable holds them separated by commas.
+pub fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum ListOrText {
+        List(Vec<String>),
+        Text(String),
+    }
+    let expected = || serde::de::Error::custom("allowed: a list of texts");
+    match ListOrText::deserialize(deserializer).map_err(|_| expected())? {
+        ListOrText::List(list) => Ok(list),
+        ListOrText::Text(text) => Ok(split(&text).map(str::to_owned).collect()),
+    }
+}
+
+/// As [`list`], for tables: a variable holds them as `a=1,b=2`.
+pub fn table<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de> + std::str::FromStr,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TableOrText<V> {
+        Table(BTreeMap<String, V>),
+        Text(String),
+    }
+    let expected = || serde::de::Error::custom("allowed: a table, or name=value,name=value");
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        Some((name.trim().to_owned(), value.trim().parse().ok()?))
+    };
+    match TableOrText::deserialize(deserializer).map_err(|_| expected())? {
+        TableOrText::Table(table) => Ok(table),
+        TableOrText::Text(text) => {
+            split(&text).map(pair).collect::<Option<_>>().ok_or_else(expected)
+        }
+    }
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
 #[cfg(test)]

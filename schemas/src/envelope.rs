@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Channel, HostId, MessageId, is_sequence_number};
+use crate::ids::{Channel, HostId, Kind, MessageId, is_sequence_number};
 
 /// The version of the wire format. Evolution is additive within a version: unknown fields are
 /// ignored and new ones are optional.
@@ -26,6 +26,9 @@ pub struct Envelope<T> {
 /// A body that travels in an [`Envelope`] on a durable channel.
 pub trait Durable: Serialize + for<'de> Deserialize<'de> {
     const CHANNEL: Channel;
+
+    /// Which kind of its channel's messages this is; it decides the subject.
+    fn kind(&self) -> Kind;
 
     /// Checks what the types cannot say. `now_ms` is the judge's clock, in milliseconds since the
     /// Unix epoch.
@@ -58,6 +61,25 @@ impl Rejection {
         // A hostile value may be megabytes long; the reason must not be.
         let value = value.to_string().chars().take(120).collect();
         Self::BadValue { field: field.into(), value, expected: expected.into() }
+    }
+
+    /// The same, of a value that is part of another.
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        match self {
+            Self::BadValue { field, value, expected } => {
+                Self::BadValue { field: format!("{place}.{field}"), value, expected }
+            }
+            other => other,
+        }
+    }
+}
+
+impl<T> Envelope<T> {
+    /// The same message with its body made into something else.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Envelope<U> {
+        let Self { v, host, epoch, seq, sent_at, body } = self;
+        Envelope { v, host, epoch, seq, sent_at, body: make(body) }
     }
 }
 

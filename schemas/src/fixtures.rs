@@ -5,10 +5,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::codec::{ContentType, decode, encode};
+use crate::conditions::Candidate;
+use crate::configuration::ConfigurationAnswer;
 use crate::control::{LiveRequest, Reply};
 use crate::envelope::{Durable, Envelope};
 use crate::events::Event;
+use crate::inventory::Inventory;
 use crate::live::LiveSample;
+use crate::logs::{LiveLogs, LogFrame};
+use crate::metrics::{METRICS, readings};
 use crate::signals::Heartbeat;
 use crate::telemetry::TelemetryFrame;
 
@@ -32,14 +37,38 @@ fn golden_messages_encode_to_themselves() {
     check::<Reply>(include_str!("../fixtures/reply_accepted.json"));
     check::<Reply>(include_str!("../fixtures/reply_refused.json"));
     check::<LiveSample>(include_str!("../fixtures/live_sample.json"));
+    check::<LiveLogs>(include_str!("../fixtures/live_logs.json"));
+    let answer: ConfigurationAnswer = check(include_str!("../fixtures/configuration_answer.json"));
+    answer.configuration.unwrap().check().unwrap();
 }
 
 #[test]
 fn golden_durable_messages_are_acceptable() {
     let frame: Envelope<TelemetryFrame> = check(include_str!("../fixtures/telemetry.json"));
     acceptable(&frame);
+    let full: Envelope<TelemetryFrame> = check(include_str!("../fixtures/telemetry_full.json"));
+    acceptable(&full);
     let heartbeat: Envelope<Heartbeat> = check(include_str!("../fixtures/heartbeat.json"));
     acceptable(&heartbeat);
+    let full: Envelope<Heartbeat> = check(include_str!("../fixtures/heartbeat_full.json"));
+    acceptable(&full);
+    let candidate: Envelope<Candidate> = check(include_str!("../fixtures/candidate.json"));
+    acceptable(&candidate);
+    let lines: Envelope<LogFrame> = check(include_str!("../fixtures/logs.json"));
+    acceptable(&lines);
+    let system: Envelope<Inventory> = check(include_str!("../fixtures/inventory_system.json"));
+    acceptable(&system);
+    let configuration: Envelope<Inventory> =
+        check(include_str!("../fixtures/inventory_configuration.json"));
+    acceptable(&configuration);
+}
+
+#[test]
+fn the_full_sample_has_a_value_of_every_metric() {
+    let full: Envelope<TelemetryFrame> = check(include_str!("../fixtures/telemetry_full.json"));
+    for metric in METRICS {
+        assert!(!readings(&full.body.samples[0], metric.name).is_empty(), "{}", metric.name);
+    }
 }
 
 fn acceptable<T: Durable>(envelope: &Envelope<T>) {

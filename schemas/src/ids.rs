@@ -118,6 +118,52 @@ impl Channel {
     }
 }
 
+/// What a durable message carries. Several kinds may share a channel, and so its sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    Telemetry,
+    Logs,
+    Heartbeat,
+    Candidate,
+    SystemInventory,
+    ConfigurationInventory,
+}
+
+impl Kind {
+    pub const ALL: [Self; 6] = [
+        Self::Telemetry,
+        Self::Logs,
+        Self::Heartbeat,
+        Self::Candidate,
+        Self::SystemInventory,
+        Self::ConfigurationInventory,
+    ];
+
+    pub fn channel(self) -> Channel {
+        match self {
+            Self::Telemetry => Channel::Telemetry,
+            Self::Logs => Channel::Logs,
+            Self::Heartbeat | Self::Candidate => Channel::Signals,
+            Self::SystemInventory | Self::ConfigurationInventory => Channel::Inventory,
+        }
+    }
+
+    /// A stable small number, used in the agent's journal on disk: the channel in the low four
+    /// bits.
+    pub fn index(self) -> u8 {
+        let of_channel = match self {
+            Self::Telemetry | Self::Logs | Self::Heartbeat | Self::SystemInventory => 0,
+            Self::Candidate | Self::ConfigurationInventory => 1,
+        };
+        of_channel << 4 | self.channel().index()
+    }
+
+    /// The inverse of [`Kind::index`].
+    pub fn from_index(index: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.index() == index)
+    }
+}
+
 impl FromStr for Channel {
     type Err = UnknownChannel;
 

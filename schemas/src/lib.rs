@@ -4,11 +4,15 @@
 //! them, has no clock and no async.
 
 pub mod codec;
+pub mod conditions;
+pub mod configuration;
 pub mod control;
 pub mod envelope;
 pub mod events;
 pub mod ids;
+pub mod inventory;
 pub mod live;
+pub mod logs;
 pub mod metrics;
 pub mod numbers;
 pub mod signals;
@@ -20,4 +24,9 @@ mod fixtures;
 
 pub use codec::{ContentType, DecodeError};
 pub use envelope::{Durable, ENVELOPE_VERSION, Envelope, Rejection};
-pub use ids::{Channel, HostId, InvalidHostId, MessageId};
+pub use ids::{Channel, HostId, InvalidHostId, Kind, MessageId};
+
+/// For fields that are left out where they have nothing to say.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

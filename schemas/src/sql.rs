@@ -8,8 +8,14 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "main_job", sql: include_str!("../sql/0001_main_job.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "main_job", sql: include_str!("../sql/0001_main_job.sql") },
+    Migration {
+        version: 2,
+        name: "agent_in_full",
+        sql: include_str!("../sql/0002_agent_in_full.sql"),
+    },
+];
 
 /// What keeps time series. Detected at the first migration, recorded, and never switched silently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
