@@ -80,6 +80,7 @@ async fn connect(config: &Config) -> Result<jetstream::Context> {
         credentials: config.nats_credentials.clone(),
         name: "muster-alert-worker".into(),
         inbox_prefix: None,
+        connected: None,
     })
     .await?;
     Ok(jetstream::new(client))

@@ -30,6 +30,9 @@ pub struct Config {
     /// Older samples go to the dead-letter stream: raw data of that time is no longer kept.
     #[serde(with = "humantime_serde")]
     pub late_max: Duration,
+    /// Older log lines are left out, and the others of their message are stored.
+    #[serde(with = "humantime_serde")]
+    pub late_lines_max: Duration,
 }
 
 impl Default for Config {
@@ -46,6 +49,7 @@ impl Default for Config {
             batch_bytes: 16 * 1024 * 1024,
             batch_wait: Duration::from_millis(200),
             late_max: Duration::from_secs(14 * 86_400),
+            late_lines_max: Duration::from_secs(30 * 86_400),
         }
     }
 }
@@ -62,6 +66,7 @@ impl muster_runtime::Config for Config {
         within("batch_messages", self.batch_messages, 1..=20_000)?;
         within("batch_bytes", self.batch_bytes, 1 << 10..=1 << 28)?;
         within("batch_wait", self.batch_wait, Duration::ZERO..=Duration::from_secs(10))?;
-        within("late_max", self.late_max, DAY..=3650 * DAY)
+        within("late_max", self.late_max, DAY..=3650 * DAY)?;
+        within("late_lines_max", self.late_lines_max, DAY..=3650 * DAY)
     }
 }

@@ -12,7 +12,9 @@ use muster_nats::{BusOptions, ConsumerName, connect};
 use muster_runtime::database;
 use muster_runtime::health::{self, Health};
 use muster_runtime::time::{duration_ms, now_ms};
-use muster_schemas::signals::Heartbeat;
+use muster_schemas::inventory::Inventory;
+use muster_schemas::logs::LogFrame;
+use muster_schemas::signals::Signal;
 use muster_schemas::telemetry::TelemetryFrame;
 use muster_schemas::{Envelope, MessageId};
 use tokio::sync::mpsc;
@@ -34,7 +36,7 @@ const BUS_CHECK_EVERY: Duration = Duration::from_secs(1);
 const BATCHES_AHEAD: usize = 1;
 
 /// One for each pipeline, one for partitions, one to spare.
-const CONNECTIONS: usize = 4;
+const CONNECTIONS: usize = 6;
 
 pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let health = Health::start(&["bus", "database"])?;
@@ -54,6 +56,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
         credentials: config.nats_credentials.clone(),
         name: "muster-ingest-worker".into(),
         inbox_prefix: None,
+        connected: None,
     })
     .await?;
     let mut context = jetstream::new(bus);
@@ -63,7 +66,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let store = Arc::new(Store::new(pool));
     let worker = Worker { config, context, store: store.clone(), health, stop: stop.clone() };
     tasks.spawn(worker.clone().pipeline::<TelemetryFrame>(ConsumerName::IngestTelemetry));
-    tasks.spawn(worker.pipeline::<Heartbeat>(ConsumerName::IngestSignals));
+    tasks.spawn(worker.clone().pipeline::<LogFrame>(ConsumerName::IngestLogs));
+    tasks.spawn(worker.clone().pipeline::<Inventory>(ConsumerName::IngestInventory));
+    tasks.spawn(worker.pipeline::<Signal>(ConsumerName::IngestSignals));
     tasks.spawn(async move {
         store.partitions().keep_ahead(store.pool(), now_ms, stop).await;
         Ok(())
@@ -105,7 +110,7 @@ impl Worker {
         let replicas = self.config.nats_replicas;
         let source = BatchSource::new(self.context.clone(), consumer, limits, replicas);
         let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
-        let reader = read_batches::<T>(source, self.config.late_max, sender);
+        let reader = read_batches::<T>(source, self.config.clone(), sender);
         let reader = tokio::spawn(reader);
         loop {
             let batch = tokio::select! {
@@ -144,6 +149,8 @@ impl Worker {
         let Some(stored) = self.store_all(consumer, &letters, &dead).await else { return false };
         acknowledge(&messages).await;
         let dead_letters = sorted.rejected.len();
+        metrics::counter!("muster_ingest_expired_total", "channel" => T::CHANNEL.as_str())
+            .increment(sorted.expired as u64);
         count::<T>(&messages, stored, dead_letters, sorted.repeated + stored.duplicates);
         true
     }
@@ -223,13 +230,17 @@ struct Batch<T> {
 /// Takes and decodes batches ahead of the writer, which is then never kept waiting by either.
 async fn read_batches<T: Write>(
     mut source: BatchSource,
-    late_max: Duration,
+    config: Config,
     batches: mpsc::Sender<Batch<T>>,
 ) {
     source.open().await;
     loop {
         let messages = source.next().await;
-        let rules = Rules { now_ms: now_ms(), late_ms_max: duration_ms(late_max) };
+        let rules = Rules {
+            now_ms: now_ms(),
+            late_ms_max: duration_ms(config.late_max),
+            late_lines_ms_max: duration_ms(config.late_lines_max),
+        };
         let sorted = sort::<T>(&incoming(&messages), rules);
         if batches.send(Batch { messages, sorted }).await.is_err() {
             return;

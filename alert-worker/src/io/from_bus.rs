@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use async_nats::jetstream::Message;
 use muster_nats::{headers, subjects};
 use muster_schemas::signals::Heartbeat as WireHeartbeat;
-use muster_schemas::{Envelope, HostId, codec};
+use muster_schemas::{Envelope, HostId, Kind, codec};
 use tracing::debug;
 
 use crate::logic::presence::Heartbeat;
@@ -20,7 +20,8 @@ pub(crate) fn newest_of_each_host(messages: &[Message]) -> BTreeMap<HostId, Hear
     let mut newest: BTreeMap<HostId, Heartbeat> = BTreeMap::new();
     for message in messages {
         let (host, heartbeat) = match read(message) {
-            Ok(heard) => heard,
+            Ok(Some(heard)) => heard,
+            Ok(None) => continue,
             Err(reason) => {
                 metrics::counter!("muster_alert_unreadable_total").increment(1);
                 debug!(subject = %message.subject, "left out a message: {reason:#}");
@@ -39,15 +40,19 @@ pub(crate) fn newest_of_each_host(messages: &[Message]) -> BTreeMap<HostId, Hear
     newest
 }
 
-fn read(message: &Message) -> Result<(HostId, Heartbeat)> {
+/// `None` for a candidate: a suspicion that is repeated is no sign of a healthy agent.
+fn read(message: &Message) -> Result<Option<(HostId, Heartbeat)>> {
     let address = subjects::parse(&message.subject)?;
-    ensure!(address.kind == subjects::Kind::Heartbeat, "not a heartbeat");
+    if address.kind == Kind::Candidate {
+        return Ok(None);
+    }
+    ensure!(address.kind == Kind::Heartbeat, "not a heartbeat");
     let at = stored_at_ms(message)?;
     let content_type = headers::content_type(message.headers.as_ref())?;
     let envelope: Envelope<WireHeartbeat> = codec::decode(content_type, &message.payload)?;
     let id = headers::message_id(message.headers.as_ref());
     envelope.check(&address.host, id.as_ref(), at)?;
-    Ok((address.host, Heartbeat { at, interval_ms: envelope.body.interval_ms }))
+    Ok(Some((address.host, Heartbeat { at, interval_ms: envelope.body.interval_ms })))
 }
 
 fn stored_at_ms(message: &Message) -> Result<i64> {

@@ -4,12 +4,14 @@
 
 use std::collections::HashSet;
 
-use muster_nats::subjects;
+use muster_nats::subjects::{self, Address};
 use muster_schemas::codec::decode;
 use muster_schemas::envelope::Rejection;
-use muster_schemas::signals::Heartbeat;
+use muster_schemas::inventory::Inventory;
+use muster_schemas::logs::LogFrame;
+use muster_schemas::signals::Signal;
 use muster_schemas::telemetry::TelemetryFrame;
-use muster_schemas::{ContentType, DecodeError, Durable, Envelope, HostId, MessageId};
+use muster_schemas::{ContentType, DecodeError, Durable, Envelope, Kind, MessageId};
 
 /// One message as it came, without its connection.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct Rules {
     pub now_ms: i64,
     /// Samples older than this are refused.
     pub late_ms_max: i64,
+    /// Log lines older than this are left out.
+    pub late_lines_ms_max: i64,
 }
 
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub struct Sorted<T> {
     pub rejected: Vec<Rejected>,
     /// How many were in the batch twice; the first of each is in `accepted`.
     pub repeated: usize,
+    /// How many parts of accepted messages were left out because they are too old to be kept.
+    pub expired: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +55,23 @@ pub struct Rejected {
 
 /// A body that this worker stores.
 pub trait Storable: Durable + Send + Sync + 'static {
+    /// Decodes what came on a subject of this kind, one of the channel's.
+    fn decode(
+        _kind: Kind,
+        content_type: ContentType,
+        payload: &[u8],
+    ) -> Result<Envelope<Self>, DecodeError> {
+        decode(content_type, payload)
+    }
+
     /// What only the worker can judge.
     fn check_age(&self, _rules: Rules) -> Result<(), Rejection> {
         Ok(())
+    }
+
+    /// Takes out what is too old to be kept; answers how much.
+    fn leave_out_expired(&mut self, _rules: Rules) -> usize {
+        0
     }
 }
 
@@ -65,15 +85,37 @@ impl Storable for TelemetryFrame {
     }
 }
 
-impl Storable for Heartbeat {}
+/// A file that is read for the first time may begin with a line of years ago. It must not cost the
+/// lines after it, and days that retention is about to drop must not be made for it.
+impl Storable for LogFrame {
+    fn leave_out_expired(&mut self, rules: Rules) -> usize {
+        let earliest = rules.now_ms - rules.late_lines_ms_max;
+        let before = self.lines.len();
+        self.lines.retain(|line| line.at >= earliest);
+        before - self.lines.len()
+    }
+}
+
+impl Storable for Signal {
+    fn decode(
+        kind: Kind,
+        content_type: ContentType,
+        payload: &[u8],
+    ) -> Result<Envelope<Self>, DecodeError> {
+        Self::decode(kind, content_type, payload)
+    }
+}
+
+impl Storable for Inventory {}
 
 /// Sorts a batch.
 pub fn sort<T: Storable>(batch: &[Incoming<'_>], rules: Rules) -> Sorted<T> {
-    let mut sorted = Sorted { accepted: Vec::new(), rejected: Vec::new(), repeated: 0 };
+    let mut sorted = Sorted { accepted: Vec::new(), rejected: Vec::new(), repeated: 0, expired: 0 };
     let mut seen = HashSet::new();
     for (index, incoming) in batch.iter().enumerate() {
         match accept::<T>(incoming, rules) {
-            Ok(envelope) if seen.insert(envelope.message_id()) => {
+            Ok(mut envelope) if seen.insert(envelope.message_id()) => {
+                sorted.expired += envelope.body.leave_out_expired(rules);
                 sorted.accepted.push((index, envelope));
             }
             Ok(_) => sorted.repeated += 1,
@@ -87,13 +129,16 @@ pub fn sort<T: Storable>(batch: &[Incoming<'_>], rules: Rules) -> Sorted<T> {
 }
 
 fn accept<T: Storable>(incoming: &Incoming<'_>, rules: Rules) -> Result<Envelope<T>, String> {
-    let host = host_of::<T>(incoming.subject)?;
+    let Address { host, kind } = address_of::<T>(incoming.subject)?;
     let content_type = match &incoming.content_type {
         Ok(content_type) => *content_type,
         Err(error) => return Err(error.to_string()),
     };
     let envelope: Envelope<T> =
-        decode(content_type, incoming.payload).map_err(|error| error.to_string())?;
+        T::decode(kind, content_type, incoming.payload).map_err(|error| error.to_string())?;
+    if envelope.body.kind() != kind {
+        return Err(format!("subject {:?} does not carry what the body is", incoming.subject));
+    }
     // A worker whose clock is behind must not take the present for the future.
     let now_ms = rules.now_ms.max(incoming.stored_at);
     envelope
@@ -103,29 +148,33 @@ fn accept<T: Storable>(incoming: &Incoming<'_>, rules: Rules) -> Result<Envelope
     Ok(envelope)
 }
 
-fn host_of<T: Storable>(subject: &str) -> Result<HostId, String> {
+fn address_of<T: Storable>(subject: &str) -> Result<Address, String> {
     let address = subjects::parse(subject).map_err(|error| error.to_string())?;
     if address.kind.channel() == T::CHANNEL {
-        return Ok(address.host);
+        return Ok(address);
     }
     Err(format!("subject {subject:?} does not carry {}", T::CHANNEL))
 }
 
 /// The id of a message counts only where its host may write it: its own subject.
 fn trustworthy_id<T: Storable>(incoming: &Incoming<'_>) -> Option<MessageId> {
-    let host = host_of::<T>(incoming.subject).ok()?;
+    let Address { host, .. } = address_of::<T>(incoming.subject).ok()?;
     incoming.id.clone().filter(|id| id.host == host && id.channel == T::CHANNEL)
 }
 
 #[cfg(test)]
 mod tests {
+    use muster_schemas::HostId;
     use muster_schemas::codec::encode;
+    use muster_schemas::inventory::InventoryItem;
+    use muster_schemas::logs::LogLine;
     use muster_schemas::telemetry::Sample;
 
     use super::*;
 
     const NOW: i64 = 1_732_100_000_000;
-    const RULES: Rules = Rules { now_ms: NOW, late_ms_max: 86_400_000 };
+    const RULES: Rules =
+        Rules { now_ms: NOW, late_ms_max: 86_400_000, late_lines_ms_max: 86_400_000 };
 
     fn frame(seq: i64, at: i64) -> Vec<u8> {
         let host: HostId = "web-3".parse().unwrap();
@@ -188,5 +237,32 @@ mod tests {
         assert_eq!(trustworthy_id::<TelemetryFrame>(&poison), None);
         poison.subject = "telemetry.web-3";
         assert!(trustworthy_id::<TelemetryFrame>(&poison).is_some());
+    }
+
+    fn envelope<T>(body: T) -> Envelope<T> {
+        let host = "web-3".parse().unwrap();
+        Envelope { v: 1, host, epoch: 5, seq: 1, sent_at: NOW, body }
+    }
+
+    #[test]
+    fn old_lines_are_left_out_and_the_others_of_their_frame_are_kept() {
+        let lines = [NOW - 90_000_000, NOW].map(|at| LogLine { at, ..LogLine::default() });
+        let frame = encode(&envelope(LogFrame { lines: lines.into() }));
+        let sorted = sort::<LogFrame>(&[incoming("logs.web-3", &frame)], RULES);
+        assert_eq!((sorted.accepted.len(), sorted.expired), (1, 1), "{:?}", sorted.rejected);
+        assert_eq!(sorted.accepted[0].1.body.lines[0].at, NOW);
+    }
+
+    #[test]
+    fn an_inventory_on_the_subject_of_another_kind_is_refused() {
+        let inventory = Inventory { at: NOW, item: InventoryItem::System(Box::default()) };
+        let message = encode(&envelope(inventory));
+        let batch = [
+            incoming("inventory.web-3.system", &message),
+            incoming("inventory.web-3.configuration", &message),
+        ];
+        let sorted = sort::<Inventory>(&batch, RULES);
+        assert_eq!(sorted.accepted.len(), 1);
+        assert!(sorted.rejected[0].reason.contains("does not carry"), "{:?}", sorted.rejected);
     }
 }
