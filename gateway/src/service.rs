@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::io::from_agents::answer_agents;
 use crate::io::from_bus::Hub;
 use crate::io::from_postgres::{accounts, is_there};
 use crate::io::http::{self, Gateway};
@@ -52,12 +53,14 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
         return Ok(());
     };
     let looking = tokio::spawn(look(pool.clone(), bus.clone(), health.clone(), stop.clone()));
-    let gateway = prepare(&config, pool, Hub::new(bus), &stop).await?;
+    let answering = tokio::spawn(answer_agents(bus.clone(), pool.clone(), stop.clone()));
+    let gateway = prepare(&config, pool, bus, &stop).await?;
     let router = http::router(gateway.clone(), health.router());
     let server = serve(listener, router, stop.clone());
     info!("ready");
     let ended = drain(server, &gateway, &stop).await;
     looking.abort();
+    answering.abort();
     ended
 }
 
@@ -67,6 +70,7 @@ async fn connect(config: &Config) -> Result<async_nats::Client> {
         credentials: config.nats_credentials.clone(),
         name: "muster-gateway".into(),
         inbox_prefix: None,
+        connected: None,
     })
     .await
 }
@@ -100,7 +104,7 @@ async fn wait_for_database(
 async fn prepare(
     config: &Config,
     pool: Pool,
-    hub: Hub,
+    bus: async_nats::Client,
     stop: &CancellationToken,
 ) -> Result<Arc<Gateway>> {
     let passwords = Passwords::new().await?;
@@ -108,11 +112,13 @@ async fn prepare(
     let key = accounts::shared_secret(&pool, "access_token_key", &random_secret()).await?;
     Ok(Arc::new(Gateway {
         pool,
-        hub,
+        hub: Hub::new(bus.clone()),
+        bus,
         passwords,
         tokens: Tokens::new(&key),
         attempts: Mutex::new(Attempts::default()),
         sockets: TaskTracker::new(),
+        background: TaskTracker::new(),
         stop: stop.clone(),
     }))
 }
@@ -183,8 +189,10 @@ async fn drain(
         }
     }
     gateway.sockets.close();
+    gateway.background.close();
     let drained = async {
         gateway.sockets.wait().await;
+        gateway.background.wait().await;
         gateway.hub.close().await;
         server.await
     };

@@ -1,5 +1,6 @@
 //! The other ends: the database, the bus, agents and browsers.
 
+pub(crate) mod from_agents;
 pub(crate) mod from_bus;
 pub(crate) mod from_postgres;
 pub(crate) mod http;

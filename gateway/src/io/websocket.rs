@@ -203,7 +203,7 @@ impl Session {
     /// The frame that answers a wish, good or bad.
     async fn subscribe(&mut self, name: &str) -> Result<Shared, Shared> {
         let topic: Topic = name.parse().map_err(|error| frames::error_about(name, &error))?;
-        if let Topic::Telemetry(host) = &topic {
+        if let Some(host) = topic.host() {
             let reason = match is_known(&self.gateway.pool, host.as_str()).await {
                 Ok(true) => None,
                 Ok(false) => Some(format!("there is no host {host}")),

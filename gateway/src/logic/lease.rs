@@ -1,15 +1,30 @@
-//! What became of the request for a host's live values, told once per change.
+//! What became of a request to an agent; of the repeated one for live values, told once per change.
 
 use muster_schemas::HostId;
 use muster_schemas::control::Reply;
 
 /// The answer of an agent, or its absence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     Said(Reply),
     Nobody,
     Silence,
     BusAway,
+}
+
+impl Answer {
+    /// Why nothing comes of it, where that is so.
+    pub fn trouble(&self, host: &HostId) -> Option<String> {
+        match self {
+            Self::Said(Reply::Accepted { .. }) => None,
+            Self::Said(Reply::Refused { reason }) => {
+                Some(format!("the agent of {host} refused: {reason}"))
+            }
+            Self::Nobody => Some(format!("the agent of {host} is not connected")),
+            Self::Silence => Some(format!("the agent of {host} does not answer")),
+            Self::BusAway => Some("the bus is away".to_owned()),
+        }
+    }
 }
 
 /// The reason that was told last; `None` while values come.
@@ -21,15 +36,7 @@ pub struct Lease {
 impl Lease {
     /// Answers the reason to tell viewers, if it is a new one.
     pub fn observe(&mut self, host: &HostId, answer: &Answer) -> Option<&str> {
-        let trouble = match answer {
-            Answer::Said(Reply::Accepted) => None,
-            Answer::Said(Reply::Refused { reason }) => {
-                Some(format!("the agent of {host} refused: {reason}"))
-            }
-            Answer::Nobody => Some(format!("the agent of {host} is not connected")),
-            Answer::Silence => Some(format!("the agent of {host} does not answer")),
-            Answer::BusAway => Some("the bus is away".to_owned()),
-        };
+        let trouble = answer.trouble(host);
         if trouble == self.trouble {
             return None;
         }
@@ -50,7 +57,7 @@ mod tests {
     fn a_reason_is_told_once_and_again_after_it_changed() {
         let host: HostId = "web-3".parse().unwrap();
         let refused = Answer::Said(Reply::Refused { reason: "busy".into() });
-        let accepted = Answer::Said(Reply::Accepted);
+        let accepted = Answer::Said(Reply::DONE);
         let mut lease = Lease::default();
         for (answer, told) in [
             (&accepted, None),

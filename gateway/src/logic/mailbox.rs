@@ -1,8 +1,8 @@
 //! What waits for one browser, bounded however slow it is.
 //!
 //! Telemetry conflates to the latest value of each topic, the fleet to the latest row of each
-//! host, an error to the latest of its topic. Events are kept in order; where there are too many,
-//! the oldest go and the browser is told how many.
+//! host, an error to the latest of its topic. Events and log lines are kept in order; where there are
+//! too many, the oldest go and the browser is told how many.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -18,6 +18,10 @@ const EVENTS_MAX: usize = 1_000;
 /// Hosts whose newest row waits for one browser, some 600 bytes each, shared among browsers.
 const HOSTS_MAX: usize = 50_000;
 
+/// Log lines that wait for one browser, in bytes of their frames: more than a screen can scroll
+/// through in the second that a slow line needs for it.
+const LOGS_BYTES_MAX: usize = 1024 * 1024;
+
 /// Text that is ready to be sent, shared among all who are to get it.
 pub type Shared = Arc<str>;
 
@@ -30,6 +34,17 @@ pub struct Mailbox {
     hosts_at: i64,
     hosts_dropped: u64,
     telemetry: BTreeMap<Topic, Shared>,
+    logs: VecDeque<Lines>,
+    logs_bytes: usize,
+    lines_dropped: BTreeMap<Topic, u64>,
+}
+
+/// A frame of log lines.
+#[derive(Debug)]
+struct Lines {
+    topic: Topic,
+    frame: Shared,
+    count: u64,
 }
 
 impl Mailbox {
@@ -64,6 +79,25 @@ impl Mailbox {
         self.telemetry.insert(topic, frame);
     }
 
+    /// `count` lines in one frame. Answers how many older ones had to go.
+    pub fn put_lines(&mut self, topic: Topic, frame: Shared, count: u64) -> u64 {
+        self.logs_bytes += frame.len();
+        self.logs.push_back(Lines { topic, frame, count });
+        let mut gone = 0;
+        while self.logs_bytes > LOGS_BYTES_MAX && self.logs.len() > 1 {
+            let Some(oldest) = self.logs.pop_front() else { break };
+            self.logs_bytes -= oldest.frame.len();
+            gone += oldest.count;
+            self.note_dropped(oldest.topic, oldest.count);
+        }
+        gone
+    }
+
+    /// Lines that were left out on the way here.
+    pub fn note_dropped(&mut self, topic: Topic, count: u64) {
+        *self.lines_dropped.entry(topic).or_default() += count;
+    }
+
     /// What came for a topic nobody listens to any more.
     pub fn forget(&mut self, topic: &Topic) {
         self.errors.remove(topic);
@@ -72,6 +106,11 @@ impl Mailbox {
             Topic::Events => self.events.clear(),
             Topic::Hosts => self.hosts.clear(),
             Topic::Telemetry(_) => {}
+            Topic::Logs(_) => {
+                self.logs.retain(|lines| lines.topic != *topic);
+                self.logs_bytes = self.logs.iter().map(|lines| lines.frame.len()).sum();
+                self.lines_dropped.remove(topic);
+            }
         }
     }
 
@@ -91,6 +130,13 @@ impl Mailbox {
         }
         if !self.hosts.is_empty() {
             return Some(self.take_hosts());
+        }
+        if let Some((topic, count)) = self.lines_dropped.pop_first() {
+            return Some(dropped(&topic, count));
+        }
+        if let Some(lines) = self.logs.pop_front() {
+            self.logs_bytes -= lines.frame.len();
+            return Some(lines.frame);
         }
         self.telemetry.pop_first().map(|(_, frame)| frame)
     }
@@ -152,6 +198,21 @@ mod tests {
     }
 
     #[test]
+    fn of_too_many_lines_the_oldest_go_and_are_counted() {
+        let mut mailbox = Mailbox::default();
+        let topic = Topic::Logs(web(1));
+        let frame = |n: usize| n.to_string().repeat(LOGS_BYTES_MAX / 4);
+        for n in 0..6 {
+            let gone = mailbox.put_lines(topic.clone(), frame(n).into(), 10);
+            assert_eq!(gone, if n < 4 { 0 } else { 10 }, "{n}");
+        }
+        let frames = all(&mut mailbox);
+        assert_eq!(frames[0], r#"{"type":"dropped","topic":"host/web-1/logs","count":20}"#);
+        assert_eq!(frames[1..], [frame(2), frame(3), frame(4), frame(5)]);
+        assert_eq!(mailbox.logs_bytes, 0);
+    }
+
+    #[test]
     fn hosts_conflate_to_one_frame_with_the_latest_row_of_each() {
         let mut mailbox = Mailbox::default();
         mailbox.put_hosts(1, &[(web(1), r#"{"id":"web-1","n":1}"#.into())]);
@@ -171,7 +232,10 @@ mod tests {
         mailbox.put_event("e".into());
         mailbox.put_hosts(1, &[(web(1), "{}".into())]);
         mailbox.put_telemetry(Topic::Telemetry(web(1)), "t".into());
-        for topic in [Topic::Events, Topic::Hosts, Topic::Telemetry(web(1))] {
+        mailbox.put_lines(Topic::Logs(web(1)), "l".into(), 1);
+        mailbox.note_dropped(Topic::Logs(web(1)), 1);
+        let host_topics = [Topic::Telemetry(web(1)), Topic::Logs(web(1))];
+        for topic in [Topic::Events, Topic::Hosts].into_iter().chain(host_topics) {
             mailbox.forget(&topic);
         }
         assert_eq!(mailbox.take(), None);

@@ -8,7 +8,9 @@ use async_nats::{Message, Subscriber};
 use futures::StreamExt;
 use muster_nats::{headers, subjects};
 use muster_runtime::now_ms;
+use muster_schemas::control::LiveTopic;
 use muster_schemas::live::LiveSample;
+use muster_schemas::logs::{LiveLogs, LogLine};
 use muster_schemas::telemetry::TelemetryFrame;
 use muster_schemas::{Envelope, HostId, codec};
 use serde::de::DeserializeOwned;
@@ -35,7 +37,15 @@ pub(super) async fn run(hub: Hub, topic: Topic, stop: CancellationToken) {
     match &topic {
         Topic::Hosts => hosts(&hub, &stop).await,
         Topic::Events => events(&hub, &stop).await,
-        Topic::Telemetry(host) => telemetry(&hub, &topic, host, &stop).await,
+        Topic::Telemetry(host) => {
+            let source =
+                Live { subject: subjects::live_telemetry(host), topic: LiveTopic::Telemetry };
+            source.relay(&hub, &topic, host, &stop, deliver_sample).await;
+        }
+        Topic::Logs(host) => {
+            let source = Live { subject: subjects::live_logs(host), topic: LiveTopic::Logs };
+            source.relay(&hub, &topic, host, &stop, deliver_lines).await;
+        }
     }
 }
 
@@ -121,54 +131,102 @@ fn read_event(message: &Message) -> Result<AnyEvent> {
     Ok(event)
 }
 
-async fn telemetry(hub: &Hub, topic: &Topic, host: &HostId, stop: &CancellationToken) {
-    let mut feed = Subscription::new(hub, subjects::live_telemetry(host));
-    // Listening comes first: the agent's first value follows its answer at once.
-    feed.subscribe().await;
-    let renewing = tokio::spawn(renew(hub.clone(), topic.clone(), host.clone(), stop.clone()));
-    loop {
-        let message = tokio::select! {
-            () = stop.cancelled() => break,
-            message = feed.next() => message,
-        };
-        match read_live(&message, host) {
-            Ok(live) => {
-                let frame = data_frame(topic, live.sample.at, &live.sample);
-                hub.deliver(topic, |mailbox| mailbox.put_telemetry(topic.clone(), frame.clone()));
-            }
-            Err(reason) => leave_out(&message, &reason),
-        }
-    }
-    // A renewal that is under way must not follow the farewell.
-    let _ = renewing.await;
-    to_agents::end_live(&hub.bus, host).await;
+/// What one agent publishes as long as it is asked to.
+struct Live {
+    subject: String,
+    topic: LiveTopic,
 }
 
-fn read_live(message: &Message, host: &HostId) -> Result<LiveSample> {
+/// Reads one message of a host and hands it to all who listen.
+type Deliver = fn(&Hub, &Topic, &HostId, &Message) -> Result<()>;
+
+impl Live {
+    async fn relay(
+        self,
+        hub: &Hub,
+        topic: &Topic,
+        host: &HostId,
+        stop: &CancellationToken,
+        deliver: Deliver,
+    ) {
+        let mut feed = Subscription::new(hub, self.subject);
+        // Listening comes first: the agent's first value follows its answer at once.
+        feed.subscribe().await;
+        let asking = Asking { hub: hub.clone(), topic: topic.clone(), host: host.clone() };
+        let renewing = tokio::spawn(asking.renew(self.topic, stop.clone()));
+        loop {
+            let message = tokio::select! {
+                () = stop.cancelled() => break,
+                message = feed.next() => message,
+            };
+            if let Err(reason) = deliver(hub, topic, host, &message) {
+                leave_out(&message, &reason);
+            }
+        }
+        // A renewal that is under way must not follow the farewell.
+        let _ = renewing.await;
+        to_agents::end_live(&hub.bus, host, self.topic).await;
+    }
+}
+
+fn deliver_sample(hub: &Hub, topic: &Topic, host: &HostId, message: &Message) -> Result<()> {
     let live: LiveSample = read(message)?;
     ensure!(live.host == *host, "it names the host {}", live.host);
-    Ok(live)
+    let frame = data_frame(topic, live.sample.at, &live.sample);
+    hub.deliver(topic, |mailbox| mailbox.put_telemetry(topic.clone(), frame.clone()));
+    Ok(())
 }
 
-/// Asks for values at once and then again and again, whatever the answer is: agents come and go.
-async fn renew(hub: Hub, topic: Topic, host: HostId, stop: CancellationToken) {
-    let mut lease = Lease::default();
-    let mut due = interval(RENEW_EVERY);
-    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = due.tick() => {}
+fn deliver_lines(hub: &Hub, topic: &Topic, host: &HostId, message: &Message) -> Result<()> {
+    #[derive(Serialize)]
+    struct Lines<'a> {
+        lines: &'a [LogLine],
+    }
+    let live: LiveLogs = read(message)?;
+    ensure!(live.host == *host, "it names the host {}", live.host);
+    let count = live.lines.len() as u64;
+    let frame = data_frame(topic, now_ms(), &Lines { lines: &live.lines });
+    let left_out = u64::try_from(live.dropped).unwrap_or(0);
+    hub.deliver(topic, |mailbox| {
+        if left_out > 0 {
+            mailbox.note_dropped(topic.clone(), left_out);
         }
-        let answer = tokio::select! {
-            () = stop.cancelled() => return,
-            answer = to_agents::ask_for_live(&hub.bus, &host) => answer,
-        };
-        if let Some(reason) = lease.observe(&host, &answer) {
-            debug!(host.id = %host, reason, "no live values");
-            hub.set_trouble(&topic, Some(reason));
-        } else if lease.trouble().is_none() {
-            hub.set_trouble(&topic, None);
+        let gone = mailbox.put_lines(topic.clone(), frame.clone(), count);
+        metrics::counter!("muster_gateway_dropped_total", "topic" => "logs").increment(gone);
+    });
+    Ok(())
+}
+
+/// Who asks for what.
+struct Asking {
+    hub: Hub,
+    topic: Topic,
+    host: HostId,
+}
+
+impl Asking {
+    /// Asks for values at once and then again and again, whatever the answer is: agents come and
+    /// go.
+    async fn renew(self, live: LiveTopic, stop: CancellationToken) {
+        let Self { hub, topic, host } = self;
+        let mut lease = Lease::default();
+        let mut due = interval(RENEW_EVERY);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = due.tick() => {}
+            }
+            let answer = tokio::select! {
+                () = stop.cancelled() => return,
+                answer = to_agents::ask_for_live(&hub.bus, &host, live) => answer,
+            };
+            if let Some(reason) = lease.observe(&host, &answer) {
+                debug!(host.id = %host, reason, "no live values");
+                hub.set_trouble(&topic, Some(reason));
+            } else if lease.trouble().is_none() {
+                hub.set_trouble(&topic, None);
+            }
         }
     }
 }

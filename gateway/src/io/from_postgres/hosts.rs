@@ -3,8 +3,10 @@
 use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
 use muster_schemas::telemetry::Sample;
+use serde::Serialize;
 use tokio_postgres::Row;
 use tracing::warn;
+use utoipa::ToSchema;
 
 use super::connection;
 
@@ -19,7 +21,9 @@ const HOSTS: &str = "
            )) * 1000)::bigint,
            hosts.agent_version,
            hosts.labels::text,
-           latest.sample::text
+           latest.sample::text,
+           hosts.location, hosts.os, hosts.kernel, hosts.architecture, hosts.cpu_model,
+           hosts.cores_physical, hosts.cores_logical
     FROM hosts
     LEFT JOIN host_presence AS presence ON presence.host_id = hosts.id
     LEFT JOIN host_latest AS latest ON latest.host_id = hosts.id";
@@ -33,6 +37,19 @@ pub(crate) struct HostRow {
     pub(crate) agent_version: Option<String>,
     pub(crate) labels: serde_json::Value,
     pub(crate) sample: Option<Sample>,
+    pub(crate) system: System,
+}
+
+/// What a host says it is; all absent until its first inventory.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct System {
+    pub(crate) location: Option<String>,
+    pub(crate) os: Option<String>,
+    pub(crate) kernel: Option<String>,
+    pub(crate) architecture: Option<String>,
+    pub(crate) cpu_model: Option<String>,
+    pub(crate) cores_physical: Option<i64>,
+    pub(crate) cores_logical: Option<i64>,
 }
 
 pub(crate) struct HostFilter<'a> {
@@ -90,7 +107,20 @@ fn read_host(row: &Row) -> HostRow {
         agent_version: row.get(5),
         labels,
         sample,
+        system: read_system(row),
         id,
+    }
+}
+
+fn read_system(row: &Row) -> System {
+    System {
+        location: row.get(8),
+        os: row.get(9),
+        kernel: row.get(10),
+        architecture: row.get(11),
+        cpu_model: row.get(12),
+        cores_physical: row.get(13),
+        cores_logical: row.get(14),
     }
 }
 

@@ -1,9 +1,13 @@
 //! Everything the gateway asks the database.
 
 pub(crate) mod accounts;
+pub(crate) mod custom;
 pub(crate) mod hosts;
+pub(crate) mod inventory;
 pub(crate) mod ledger;
+pub(crate) mod logs;
 pub(crate) mod series;
+pub(crate) mod settings;
 mod sources;
 
 use anyhow::{Context, Result};

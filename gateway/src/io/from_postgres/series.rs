@@ -16,13 +16,14 @@ use crate::logic::steps::{Point, Range, bucket_of};
 
 /// Rows of one statement: 45 instances at the finest step of the longest chart. More is an answer
 /// no browser can draw, and would take hundreds of megabytes here.
-const ROWS_MAX: i64 = 500_000;
+pub(super) const ROWS_MAX: i64 = 500_000;
 
 /// Samples from which the sampling interval is estimated.
 const ESTIMATE_SAMPLES: i64 = 50;
 
 pub(crate) struct Series {
-    pub(crate) metric: &'static Metric,
+    pub(crate) name: String,
+    pub(crate) unit: String,
     pub(crate) instance: Option<String>,
     pub(crate) points: Vec<Point>,
 }
@@ -70,7 +71,7 @@ pub(crate) async fn series(
     for (table, columns) in by_table {
         found.extend(of_table(pool, host, table, &columns, range, step_ms).await?);
     }
-    let place = |series: &Series| metrics.iter().position(|m| m.name == series.metric.name);
+    let place = |series: &Series| metrics.iter().position(|m| m.name == series.name);
     found.sort_by_key(place);
     Ok(found)
 }
@@ -128,12 +129,22 @@ fn split(rows: &[Row], columns: &[(&'static Metric, &'static str)]) -> Vec<Serie
     }
     let mut all = Vec::new();
     for (column, (metric, _)) in columns.iter().enumerate() {
+        let series = |instance: Option<String>, points| Series {
+            name: metric.name.to_owned(),
+            unit: metric.unit.as_str().to_owned(),
+            instance,
+            points,
+        };
         if by_instance.is_empty() && !metric.per_instance {
-            all.push(Series { metric, instance: None, points: vec![] });
+            all.push(series(None, vec![]));
         }
         for (key, rows) in &by_instance {
-            let points = rows.iter().filter_map(|row| read_point(row, 2 + 2 * column)).collect();
-            all.push(Series { metric, instance: key.name.clone(), points });
+            let points: Vec<Point> =
+                rows.iter().filter_map(|row| read_point(row, 2 + 2 * column)).collect();
+            // An instance may lack what its neighbours have, such as inodes.
+            if !points.is_empty() || !metric.per_instance {
+                all.push(series(key.name.clone(), points));
+            }
         }
     }
     all

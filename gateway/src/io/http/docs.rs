@@ -10,7 +10,8 @@ use utoipa_swagger_ui::SwaggerUi;
     info(title = "Muster", description = include_str!("docs.md")),
     modifiers(&Bearer),
     security(("access_token" = [])),
-    tags((name = "auth"), (name = "hosts"), (name = "metrics"), (name = "live"))
+    tags((name = "auth"), (name = "hosts"), (name = "metrics"), (name = "logs"),
+         (name = "agents"), (name = "live"))
 )]
 pub(super) struct Description;
 

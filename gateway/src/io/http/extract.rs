@@ -2,11 +2,13 @@
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::{App, Problem};
+use crate::io::tokens::Claims;
 
 #[derive(FromRequest)]
 #[from_request(via(axum::Json), rejection(Problem))]
@@ -59,6 +61,21 @@ pub(super) async fn require_token(
     let claims = gateway.tokens.check(token).ok_or_else(Problem::bad_token)?;
     request.extensions_mut().insert(claims);
     Ok(next.run(request).await)
+}
+
+/// Who may change what agents do.
+pub(super) struct Operator(pub(super) Claims);
+
+impl<S: Send + Sync> FromRequestParts<S> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let claims = parts.extensions.get::<Claims>().ok_or_else(Problem::bad_token)?;
+        if claims.role == "admin" || claims.role == "operator" {
+            return Ok(Self(claims.clone()));
+        }
+        Err(Problem::new(StatusCode::FORBIDDEN, "only operators and administrators may do this"))
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::Query;
 use super::{App, Problem, ProblemBody};
-use crate::io::from_postgres::hosts::{self, HostFilter, HostRow};
+use crate::io::from_postgres::hosts::{self, HostFilter, HostRow, System};
+use crate::io::from_postgres::inventory;
 use crate::logic::summary::{Latest, latest};
 
 /// Enough for a screen and its scroll bar.
@@ -55,6 +56,8 @@ pub(super) struct Host {
     agent_version: Option<String>,
     #[schema(value_type = Object)]
     labels: serde_json::Value,
+    #[serde(flatten)]
+    system: System,
     latest: Option<Latest>,
 }
 
@@ -69,7 +72,7 @@ pub(super) struct HostPage {
 pub(super) struct HostDetail {
     #[serde(flatten)]
     host: Host,
-    /// The newest sample, whole, as the agent sent it.
+    /// The newest sample, whole, as the agent sent it, with what its disks said of themselves last.
     #[schema(value_type = Option<Object>)]
     sample: Option<Sample>,
 }
@@ -125,7 +128,10 @@ pub(super) async fn one(
 ) -> Result<Answer<HostDetail>, Problem> {
     let id = host_id(&id)?;
     let row = hosts::host(&gateway.pool, id.as_str()).await?;
-    let (host, sample) = Host::from(row.ok_or_else(|| Problem::no_host(id.as_str()))?);
+    let (host, mut sample) = Host::from(row.ok_or_else(|| Problem::no_host(id.as_str()))?);
+    if let Some(sample) = sample.as_mut().filter(|sample| sample.smart_disks.is_empty()) {
+        sample.smart_disks = inventory::smart_disks(&gateway.pool, id.as_str()).await?;
+    }
     Ok(Answer(HostDetail { host, sample }))
 }
 
@@ -170,6 +176,7 @@ impl Host {
             last_seen_at: row.last_seen_at,
             agent_version: row.agent_version,
             labels: row.labels,
+            system: row.system,
             latest: row.sample.as_ref().map(latest),
         };
         (host, row.sample)

@@ -2,19 +2,25 @@
 
 use axum::Json as Answer;
 use axum::extract::{Path, State};
+use deadpool_postgres::Pool;
 use muster_runtime::now_ms;
-use muster_schemas::metrics::{METRICS, Metric, metric};
+use muster_runtime::time::system_time;
+use muster_schemas::metrics::{CUSTOM_PREFIX, METRICS, Metric, metric};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::Query;
 use super::hosts::known_host;
 use super::{App, Problem, ProblemBody};
-use crate::io::from_postgres::series::{self, TooManyRows};
+use crate::io::from_postgres::custom;
+use crate::io::from_postgres::series::{self, Series, TooManyRows};
 use crate::logic::steps::{Range, fill, step_ms, timestamps};
 
 /// What is shown where nothing was asked for.
 const RANGE_MS: i64 = 3_600_000;
+
+/// Within this time a metric of a script must have had a value to be listed.
+const CUSTOM_SINCE_MS: i64 = 86_400_000;
 
 /// The end of the year 9999: later is not a time but a mistake.
 const TIME_MS_MAX: i64 = 253_402_300_799_000;
@@ -27,8 +33,8 @@ pub(super) struct Catalogue {
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct CatalogueItem {
-    name: &'static str,
-    unit: &'static str,
+    name: String,
+    unit: String,
     /// One series per filesystem, interface, core, ... instead of one.
     per_instance: bool,
 }
@@ -42,7 +48,8 @@ pub(super) struct MetricsQuery {
     to: Option<String>,
     /// Seconds; chosen for about 300 points if absent.
     step: Option<i64>,
-    /// Separated by commas, see `/api/v1/metrics`; all that have one series if absent.
+    /// Separated by commas, see `/api/v1/metrics`; all that have one series if absent. What a
+    /// host's own scripts measure is `custom.<name>`, see `/api/v1/metrics?host=<id>`.
     names: Option<String>,
 }
 
@@ -61,27 +68,49 @@ pub(super) struct History {
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct HistorySeries {
-    name: &'static str,
+    name: String,
     instance: Option<String>,
-    unit: &'static str,
+    unit: String,
     /// The mean of each step; null where there was no sample.
     values: Vec<Option<f64>>,
     /// The maximum of each step.
     max: Vec<Option<f64>>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CatalogueQuery {
+    /// Adds what this host's own scripts and endpoints measured within a day.
+    host: Option<String>,
+}
+
 /// Which metrics there are.
 #[utoipa::path(
-    get, path = "/metrics", tag = "metrics",
-    responses((status = 200, body = Catalogue), (status = 401, body = ProblemBody))
+    get, path = "/metrics", tag = "metrics", params(CatalogueQuery),
+    responses((status = 200, body = Catalogue), (status = 401, body = ProblemBody),
+              (status = 404, body = ProblemBody))
 )]
-pub(super) async fn catalogue() -> Answer<Catalogue> {
+pub(super) async fn catalogue(
+    State(gateway): State<App>,
+    Query(query): Query<CatalogueQuery>,
+) -> Result<Answer<Catalogue>, Problem> {
     let item = |metric: &Metric| CatalogueItem {
-        name: metric.name,
-        unit: metric.unit.as_str(),
+        name: metric.name.to_owned(),
+        unit: metric.unit.as_str().to_owned(),
         per_instance: metric.per_instance,
     };
-    Answer(Catalogue { items: METRICS.iter().map(item).collect(), next: None })
+    let mut items: Vec<CatalogueItem> = METRICS.iter().map(item).collect();
+    if let Some(host) = query.host.filter(|host| !host.is_empty()) {
+        let host = known_host(&gateway, &host).await?;
+        let since = system_time(now_ms() - CUSTOM_SINCE_MS);
+        let own = custom::metrics(&gateway.pool, host.as_str(), since).await?;
+        items.extend(own.into_iter().map(|metric| CatalogueItem {
+            name: format!("{CUSTOM_PREFIX}{}", metric.name),
+            unit: metric.unit,
+            per_instance: metric.has_instances,
+        }));
+    }
+    Ok(Answer(Catalogue { items, next: None }))
 }
 
 /// A host's metrics over time: mean and maximum of each step.
@@ -97,7 +126,7 @@ pub(super) async fn history(
     Query(query): Query<MetricsQuery>,
 ) -> Result<Answer<History>, Problem> {
     let range = read_range(&query, now_ms())?;
-    let metrics = read_names(query.names.as_deref())?;
+    let wanted = read_names(query.names.as_deref())?;
     let host = known_host(&gateway, &id).await?;
     let sampling_ms = match query.step {
         Some(_) => None,
@@ -105,7 +134,7 @@ pub(super) async fn history(
     };
     let step_ms = step_ms(range, query.step, sampling_ms)
         .map_err(|error| Problem::unprocessable(error.to_string()))?;
-    let found = series::series(&gateway.pool, host.as_str(), &metrics, range, step_ms).await;
+    let found = wanted.read(&gateway.pool, host.as_str(), range, step_ms).await;
     let found = found.map_err(|failure| match failure.downcast::<TooManyRows>() {
         Ok(many) => Problem::unprocessable(format!("{many}: ask for fewer names or a larger step")),
         Err(failure) => failure.into(),
@@ -115,11 +144,10 @@ pub(super) async fn history(
         .into_iter()
         .map(|series| {
             let line = fill(&timestamps, &series.points);
-            let (name, unit) = (series.metric.name, series.metric.unit.as_str());
             HistorySeries {
-                name,
+                name: series.name,
                 instance: series.instance,
-                unit,
+                unit: series.unit,
                 values: line.values,
                 max: line.max,
             }
@@ -142,7 +170,7 @@ fn read_range(query: &MetricsQuery, now: i64) -> Result<Range, Problem> {
     Ok(Range { from, to })
 }
 
-fn read_time(field: &str, text: &str) -> Result<i64, Problem> {
+pub(super) fn read_time(field: &str, text: &str) -> Result<i64, Problem> {
     // A `+` that was not encoded arrives as a blank.
     let spelled = text.replace(' ', "+");
     let ms = text.parse().ok().or_else(|| {
@@ -157,23 +185,54 @@ fn read_time(field: &str, text: &str) -> Result<i64, Problem> {
     })
 }
 
-fn read_names(names: Option<&str>) -> Result<Vec<&'static Metric>, Problem> {
+/// What was asked for: of the catalogue, and what a host's own scripts measure.
+#[derive(Debug, Default)]
+struct Wanted {
+    metrics: Vec<&'static Metric>,
+    /// Without the prefix.
+    custom: Vec<String>,
+}
+
+impl Wanted {
+    async fn read(
+        &self,
+        pool: &Pool,
+        host: &str,
+        range: Range,
+        step_ms: i64,
+    ) -> anyhow::Result<Vec<Series>> {
+        let mut found = series::series(pool, host, &self.metrics, range, step_ms).await?;
+        if !self.custom.is_empty() {
+            found.extend(custom::series(pool, host, &self.custom, range, step_ms).await?);
+        }
+        Ok(found)
+    }
+}
+
+fn read_names(names: Option<&str>) -> Result<Wanted, Problem> {
     let Some(names) = names.filter(|names| !names.is_empty()) else {
-        return Ok(METRICS.iter().filter(|metric| !metric.per_instance).collect());
+        let metrics = METRICS.iter().filter(|metric| !metric.per_instance).collect();
+        return Ok(Wanted { metrics, custom: Vec::new() });
     };
-    let mut metrics: Vec<&'static Metric> = Vec::new();
+    let mut wanted = Wanted::default();
     for name in names.split(',').map(str::trim) {
+        if let Some(own) = name.strip_prefix(CUSTOM_PREFIX).filter(|own| !own.is_empty()) {
+            if !wanted.custom.iter().any(|known| known == own) {
+                wanted.custom.push(own.to_owned());
+            }
+            continue;
+        }
         let found = metric(name).ok_or_else(|| {
             let name: String = name.chars().take(80).collect();
             Problem::unprocessable(format!(
                 "names: there is no metric {name:?}; /api/v1/metrics lists those there are"
             ))
         })?;
-        if !metrics.contains(&found) {
-            metrics.push(found);
+        if !wanted.metrics.contains(&found) {
+            wanted.metrics.push(found);
         }
     }
-    Ok(metrics)
+    Ok(wanted)
 }
 
 #[cfg(test)]
@@ -197,10 +256,11 @@ mod tests {
 
     #[test]
     fn names_are_of_the_catalogue_and_each_counts_once() {
-        let names =
-            |text| read_names(Some(text)).unwrap().iter().map(|m| m.name).collect::<Vec<_>>();
-        assert_eq!(names("load.one, uptime_s,load.one"), ["load.one", "uptime_s"]);
+        let wanted = read_names(Some("load.one, uptime_s,custom.queue,load.one")).unwrap();
+        let names: Vec<&str> = wanted.metrics.iter().map(|metric| metric.name).collect();
+        assert_eq!(names, ["load.one", "uptime_s"]);
+        assert_eq!(wanted.custom, ["queue"]);
         assert!(read_names(Some("load.one,nonsense")).is_err());
-        assert!(read_names(None).unwrap().iter().all(|metric| !metric.per_instance));
+        assert!(read_names(None).unwrap().metrics.iter().all(|metric| !metric.per_instance));
     }
 }

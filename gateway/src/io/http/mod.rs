@@ -1,15 +1,19 @@
 //! HTTP: routes, and what all of them share.
 
+mod agent;
 mod auth;
 mod completeness;
 mod dashboard;
 mod docs;
 pub(crate) mod extract;
 mod hosts;
+mod inventory;
 mod layers;
+mod logs;
 mod metrics;
 mod problem;
 mod router;
+mod settings;
 
 use std::sync::{Arc, Mutex};
 
@@ -28,11 +32,14 @@ use crate::logic::attempts::Attempts;
 /// What handlers work with.
 pub(crate) struct Gateway {
     pub(crate) pool: Pool,
+    pub(crate) bus: async_nats::Client,
     pub(crate) hub: Hub,
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,
     pub(crate) attempts: Mutex<Attempts>,
     pub(crate) sockets: TaskTracker,
+    /// What goes on after its request was answered.
+    pub(crate) background: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
 

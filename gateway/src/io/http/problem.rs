@@ -6,11 +6,14 @@ use serde::Serialize;
 use tracing::{error, warn};
 use utoipa::ToSchema;
 
+use crate::logic::settings::BadSettings;
+
 /// An answer that is not what was asked for.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
     detail: String,
+    field: Option<String>,
     retry_after_s: Option<i64>,
 }
 
@@ -22,11 +25,14 @@ pub(crate) struct ProblemBody {
     status: u16,
     /// One plain sentence.
     detail: String,
+    /// Which field of the request is wrong, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), retry_after_s: None }
+        Self { status, detail: detail.into(), field: None, retry_after_s: None }
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
@@ -63,6 +69,12 @@ impl Problem {
     }
 }
 
+impl From<BadSettings> for Problem {
+    fn from(bad: BadSettings) -> Self {
+        Self { field: bad.field, ..Self::unprocessable(bad.reason) }
+    }
+}
+
 /// Whatever went wrong inside: the operator gets the chain, the client a sentence.
 impl From<anyhow::Error> for Problem {
     fn from(failure: anyhow::Error) -> Self {
@@ -93,6 +105,7 @@ impl IntoResponse for Problem {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: self.detail,
+            field: self.field,
         };
         let mut response = (self.status, axum::Json(body)).into_response();
         let headers = response.headers_mut();

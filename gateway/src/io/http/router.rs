@@ -7,11 +7,14 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::docs::Description;
-use super::{App, Problem, auth, completeness, dashboard, docs, extract, hosts, layers, metrics};
+use super::{
+    App, Problem, agent, auth, completeness, dashboard, docs, extract, hosts, inventory, layers,
+    logs, metrics, settings,
+};
 use crate::io::websocket;
 
 /// All of it. `health` answers `/healthz`, `/readyz` and `/metrics`.
@@ -35,6 +38,7 @@ async fn starting() -> Response {
 }
 
 fn api(gateway: &App) -> OpenApiRouter<App> {
+    let settings_body = DefaultBodyLimit::max(settings::BODY_BYTES_MAX);
     let signed_in = OpenApiRouter::new()
         .routes(routes!(auth::me))
         .routes(routes!(hosts::list))
@@ -42,6 +46,14 @@ fn api(gateway: &App) -> OpenApiRouter<App> {
         .routes(routes!(metrics::catalogue))
         .routes(routes!(metrics::history))
         .routes(routes!(completeness::of_host))
+        .routes(routes!(logs::all))
+        .routes(routes!(logs::of_host))
+        .routes(routes!(inventory::of_host))
+        .routes(routes!(inventory::processes))
+        .routes(routes!(agent::of_host))
+        .routes(routes!(agent::reload))
+        .routes(routes!(settings::fleet, settings::set_fleet).layer(settings_body))
+        .routes(routes!(settings::host, settings::set_host).layer(settings_body))
         .route_layer(from_fn_with_state(gateway.clone(), extract::require_token));
     let open = OpenApiRouter::new()
         .routes(routes!(auth::login))
