@@ -8,6 +8,7 @@ import { Logo, WarningIcon } from '../views/icons';
 import { Notice } from '../views/parts';
 import { ConnectionBanner, Shell } from '../views/Shell';
 import { FleetPage } from './FleetPage';
+import { LogsPage, SettingsPage } from './FleetPages';
 import { HostPage } from './HostPage';
 import { useStore, useTitle } from './hooks';
 import { useServices } from './services';
@@ -37,7 +38,9 @@ function SignedIn({ state }: { state: Extract<SessionState, { phase: 'signed_in'
       <ScrollToTop />
       <Switch>
         <Route path="/" component={FleetPage} />
-        <Route path="/hosts/:id">{({ id }) => <HostPage key={id} id={id} />}</Route>
+        <Route path="/logs" component={LogsPage} />
+        <Route path="/settings" component={SettingsPage} />
+        <Route path="/hosts/:id/:tab?">{({ id, tab }) => <HostPage key={id} id={id} tab={tab} />}</Route>
         <Route component={NoSuchPage} />
       </Switch>
     </Shell>

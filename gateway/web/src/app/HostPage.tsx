@@ -1,34 +1,40 @@
-// The page of one host: joins what is fetched, what the fleet hears live and the live view, and
-// keeps the chosen range in the address. Leaves out drawing.
-import { useMemo, useState } from 'react';
-import { Link, useLocation, useSearch } from 'wouter';
-import type { Host, HostDetail, Metrics } from '../io/contract';
+// The page of one host: its header and its tabs; the overview joins what is fetched, what the fleet
+// hears live and the live view. Leaves out drawing.
+import { useMemo } from 'react';
+import { Link, useSearch } from 'wouter';
+import type { Host, HostDetail } from '../io/contract';
 import { ApiError } from '../io/http';
-import { theme as themeStore } from '../io/theme';
-import { historyData, liveData } from '../logic/chart-data';
-import { chartsToDraw } from '../logic/charts';
-import { asSentence } from '../logic/format';
+import { failureSentence } from '../logic/format';
+import { tabsFor, TAB_WORDS, type HostTab } from '../logic/host-tabs';
 import { latestOf } from '../logic/latest';
-import { liveSpan, type Live } from '../logic/live';
-import { customRange, rangeFromSearch, rangeToSearch, widened, type Range, type Span } from '../logic/range';
-import { ChartGrid, ChartsLoading, type DrawnChart } from '../views/ChartGrid';
+import { rangeFromSearch } from '../logic/range';
+import { ChartsLoading } from '../views/ChartGrid';
 import { HostHeader } from '../views/HostHeader';
 import { HostTables } from '../views/HostTables';
-import { PulseIcon, WarningIcon } from '../views/icons';
+import { HostTabs } from '../views/HostTabs';
+import { WarningIcon } from '../views/icons';
 import { NowCards } from '../views/NowCards';
 import { LoadingWords, Notice, Skeleton } from '../views/parts';
-import { RangeBar } from '../views/RangeBar';
-import { useNow, useStore, useTitle, type Polled } from './hooks';
+import { RichTables } from '../views/RichTables';
+import { HostCharts } from './HostCharts';
+import { useNow, useRole, useStore, useTitle, type Polled } from './hooks';
+import { LogsPanel } from './LogsPanel';
+import { ProcessesPanel } from './ProcessesPanel';
 import { useServices } from './services';
-import { useCompleteness, useHistory, useHostDetail, usePerCore } from './use-host';
+import { SettingsPanel } from './SettingsPanel';
+import { SystemPanel } from './SystemPanel';
+import { useCompleteness, useHostDetail } from './use-host';
 import { useLive } from './use-live';
 
-export function HostPage({ id }: { id: string }) {
-  useTitle(id);
+export function HostPage({ id, tab: wanted }: { id: string; tab?: string | undefined }) {
+  const role = useRole();
+  const tab = tabsFor(role).find((one) => one === (wanted ?? 'overview'));
+  useTitle(tab && tab !== 'overview' ? `${TAB_WORDS[tab]} of ${id}` : id);
   const detail = useHostDetail(id);
   const { fleet: service } = useServices();
   const listed = useStore(service.state).fleet.hosts.get(id);
-  if (detail.value) return <KnownHost detail={detail.value} host={newer(detail.value, listed)} />;
+  if (!tab) return <NoSuchTab id={id} />;
+  if (detail.value) return <KnownHost detail={detail.value} host={newer(detail.value, listed)} tab={tab} />;
   if (detail.failure) return <HostFailure id={id} detail={detail} />;
   return <HostLoading />;
 }
@@ -39,9 +45,24 @@ function newer(detail: HostDetail, listed: Host | undefined): Host {
   return live ? listed : detail;
 }
 
-function KnownHost({ detail, host }: { detail: HostDetail; host: Host }) {
+function KnownHost({ detail, host, tab }: { detail: HostDetail; host: Host; tab: HostTab }) {
   const now = useNow();
   const completeness = useCompleteness(host.id);
+  const role = useRole();
+  return (
+    <div className="host" data-host={host.id}>
+      <HostHeader host={host} completeness={completeness.value} now={now} />
+      <HostTabs id={host.id} tab={tab} tabs={tabsFor(role)} />
+      {tab === 'overview' && <Overview detail={detail} host={host} now={now} />}
+      {tab === 'processes' && <ProcessesPanel id={host.id} now={now} />}
+      {tab === 'logs' && <LogsPanel host={host.id} />}
+      {tab === 'system' && <SystemPanel id={host.id} now={now} />}
+      {tab === 'settings' && <SettingsPanel host={host.id} />}
+    </div>
+  );
+}
+
+function Overview({ detail, host, now }: { detail: HostDetail; host: Host; now: number }) {
   const search = useSearch();
   const range = useMemo(() => rangeFromSearch(search), [search]);
   const live = useLive(host.id, range.kind === 'live');
@@ -49,107 +70,16 @@ function KnownHost({ detail, host }: { detail: HostDetail; host: Host }) {
   const sample = heard ?? detail.sample;
   const latest = heard ? latestOf(heard) : host.latest;
   return (
-    <div className="host" data-host={host.id}>
-      <HostHeader host={host} completeness={completeness.value} now={now} />
+    <>
       {latest && <NowCards latest={latest} stale={host.status === 'offline'} />}
-      <Charts host={host} range={range} live={live} now={now} />
+      <HostCharts host={host} range={range} live={live} now={now} />
       <HostTables
         topCpu={live.topCpu.length > 0 ? live.topCpu : (detail.sample?.processes.top_cpu ?? [])}
         topMemory={live.topMemory.length > 0 ? live.topMemory : (detail.sample?.processes.top_memory ?? [])}
         filesystems={sample?.filesystems ?? []}
       />
-    </div>
-  );
-}
-
-interface ChartsProps {
-  host: Host;
-  range: Range;
-  live: Live;
-  now: number;
-}
-
-function Charts({ host, range, live, now }: ChartsProps) {
-  const [, navigate] = useLocation();
-  const [perCore, setPerCore] = usePerCore();
-  const [frozen, setFrozen] = useState<Span | null>(null);
-  const history = useHistory(host.id, range, perCore);
-  const theme = useStore(themeStore);
-  const isLive = range.kind === 'live';
-  const charts = useDrawnCharts(isLive, live, frozen, history.value, perCore);
-
-  const show = (next: Range) => {
-    setFrozen(null);
-    navigate(`/hosts/${host.id}${rangeToSearch(next)}`);
-  };
-  const zoom = (from: number, to: number) => {
-    const span = widened(from, to);
-    if (isLive) return setFrozen(span);
-    const chosen = customRange(span.from, span.to);
-    if (chosen) show(chosen);
-  };
-  const zoomOut = () => {
-    if (frozen) setFrozen(null);
-    else if (range.kind === 'custom') window.history.back();
-  };
-  const first = charts?.[0]?.data;
-  return (
-    <>
-      <RangeBar range={range} span={first ?? { from: now - 3_600_000, to: now }} live={live} frozen={frozen !== null} onRange={show} onFollow={() => setFrozen(null)} />
-      <HistoryFailure history={history} />
-      {charts === null ? (
-        <NoCharts isLive={isLive} live={live} />
-      ) : (
-        <ChartGrid
-          charts={charts}
-          latest={host.latest}
-          theme={theme}
-          busy={!isLive && history.loading}
-          perCore={perCore}
-          live={isLive ? { points: live.samples.length, lastAt: live.samples.at(-1)?.at ?? 0 } : null}
-          onPerCore={setPerCore}
-          onZoom={zoom}
-          onZoomOut={zoomOut}
-        />
-      )}
+      {sample && <RichTables sample={sample} smartDisks={detail.sample?.smart_disks ?? []} />}
     </>
-  );
-}
-
-function useDrawnCharts(isLive: boolean, live: Live, frozen: Span | null, metrics: Metrics | null, perCore: boolean): DrawnChart[] | null {
-  const { samples } = live;
-  return useMemo(() => {
-    const specs = chartsToDraw(perCore);
-    if (isLive) {
-      const last = samples.at(-1);
-      if (!last) return null;
-      const span = frozen ?? liveSpan(samples, last.at);
-      return specs.map((spec) => ({ spec, data: liveData(spec, samples, span.from, span.to) }));
-    }
-    return metrics && specs.map((spec) => ({ spec, data: historyData(spec, metrics) }));
-  }, [isLive, samples, frozen, metrics, perCore]);
-}
-
-function HistoryFailure({ history }: { history: Polled<Metrics> }) {
-  if (!history.failure) return null;
-  return (
-    <p className="inline-failure" role="alert">
-      <WarningIcon />
-      The charts could not be loaded: {sentence(history.failure)}
-      <button type="button" className="button" onClick={history.retry}>
-        Try now
-      </button>
-    </p>
-  );
-}
-
-function NoCharts({ isLive, live }: { isLive: boolean; live: Live }) {
-  if (!isLive) return <ChartsLoading />;
-  if (live.phase !== 'silent') return <ChartsLoading />;
-  return (
-    <Notice icon={<PulseIcon />} title="The agent does not answer">
-      <p>{asSentence(live.reason ?? '')} The recorded history is still there: choose a range above.</p>
-    </Notice>
   );
 }
 
@@ -157,7 +87,7 @@ function HostFailure({ id, detail }: { id: string; detail: Polled<HostDetail> })
   const unknown = detail.failure instanceof ApiError && detail.failure.status === 404;
   return (
     <Notice icon={<WarningIcon />} title={unknown ? `No host is called ${id}` : 'The host could not be loaded'} tone="bad">
-      <p>{sentence(detail.failure)}</p>
+      <p>{failureSentence(detail.failure)}</p>
       <div className="notice-actions">
         <Link className="button" href="/">
           Go to the fleet
@@ -166,6 +96,16 @@ function HostFailure({ id, detail }: { id: string; detail: Polled<HostDetail> })
           Try now
         </button>
       </div>
+    </Notice>
+  );
+}
+
+function NoSuchTab({ id }: { id: string }) {
+  return (
+    <Notice icon={<WarningIcon />} title="There is no such page">
+      <Link className="button" href={`/hosts/${id}`}>
+        Go to the host
+      </Link>
     </Notice>
   );
 }
@@ -183,8 +123,4 @@ function HostLoading() {
       <ChartsLoading />
     </div>
   );
-}
-
-function sentence(failure: unknown): string {
-  return asSentence(failure instanceof Error ? failure.message : String(failure));
 }

@@ -8,6 +8,13 @@ export function useStore<T>(store: Readable<T>): T {
   return useSyncExternalStore(store.subscribe, store.get);
 }
 
+/** What the person who is signed in may do. */
+export function useRole(): string {
+  const { session } = useServices();
+  const state = useStore(session.state);
+  return state.phase === 'signed_in' ? state.account.role : '';
+}
+
 /** The gateway's time, once a second. */
 export function useNow(): number {
   const { clock } = useServices();

@@ -1,11 +1,28 @@
 // The gateway's REST calls that the dashboard makes, each named after what it fetches.
 // Leaves out when to call them; the hooks in `app/` decide that.
 import {
+  parseAgent,
+  parseInventory,
+  parseLinePage,
+  parseProcessList,
+  parseStoredSettings,
+  parseTakenSettings,
+  type Agent,
+  type Inventory,
+  type LinePage,
+  type ProcessList,
+  type Settings,
+  type StoredSettings,
+  type TakenSettings,
+} from './contract-agent';
+import {
+  parseCatalogue,
   parseCompleteness,
   parseHost,
   parseHostDetail,
   parseHostPage,
   parseMetrics,
+  type CatalogueItem,
   type Completeness,
   type Host,
   type HostDetail,
@@ -13,16 +30,37 @@ import {
   type Metrics,
 } from './contract';
 import type { Parse } from './guards';
-import { ApiError, call } from './http';
+import { ApiError, call, type Call } from './http';
 import type { Session } from './session';
 
 /** The most the gateway gives at once: the fewest round trips for a large fleet. */
 const HOSTS_PER_PAGE = 1000;
 
+/** Some screens of lines. */
+const LINES_PER_PAGE = 100;
+
 export interface MetricsQuery {
   from: number;
   to: number;
   names: readonly string[];
+}
+
+export interface LinesQuery {
+  /** Null asks for the lines of all hosts. */
+  host: string | null;
+  severity: string;
+  application: string;
+  text: string;
+  cursor: string | null;
+}
+
+function hostPath(id: string): string {
+  return `/hosts/${encodeURIComponent(id)}`;
+}
+
+/** Of one host, or of the fleet. */
+function settingsPath(id: string | null): string {
+  return id === null ? '/agent-settings' : `${hostPath(id)}/settings`;
 }
 
 export class Api {
@@ -39,12 +77,12 @@ export class Api {
   }
 
   host(id: string, signal?: AbortSignal): Promise<HostDetail> {
-    return this.get(`/hosts/${encodeURIComponent(id)}`, parseHostDetail, signal);
+    return this.get(`${hostPath(id)}`, parseHostDetail, signal);
   }
 
   /** The same answer without the sample, for a host that the list did not have yet. */
   listedHost(id: string): Promise<Host> {
-    return this.get(`/hosts/${encodeURIComponent(id)}`, parseHost);
+    return this.get(`${hostPath(id)}`, parseHost);
   }
 
   metrics(id: string, wanted: MetricsQuery, signal?: AbortSignal): Promise<Metrics> {
@@ -53,17 +91,56 @@ export class Api {
       to: String(Math.round(wanted.to)),
       names: wanted.names.join(','),
     });
-    return this.get(`/hosts/${encodeURIComponent(id)}/metrics?${query}`, parseMetrics, signal);
+    return this.get(`${hostPath(id)}/metrics?${query}`, parseMetrics, signal);
   }
 
   completeness(id: string, signal?: AbortSignal): Promise<Completeness> {
-    return this.get(`/hosts/${encodeURIComponent(id)}/completeness`, parseCompleteness, signal);
+    return this.get(`${hostPath(id)}/completeness`, parseCompleteness, signal);
   }
 
-  private async get<T>(path: string, parse: Parse<T>, signal?: AbortSignal): Promise<T> {
+  /** What there is besides the metrics every host has. */
+  async customMetrics(id: string, signal?: AbortSignal): Promise<CatalogueItem[]> {
+    const { items } = await this.get(`/metrics?host=${encodeURIComponent(id)}`, parseCatalogue, signal);
+    return items.filter((item) => item.name.startsWith('custom.'));
+  }
+
+  lines(wanted: LinesQuery, signal?: AbortSignal): Promise<LinePage> {
+    const { host, cursor, ...filter } = wanted;
+    const query = new URLSearchParams({ limit: String(LINES_PER_PAGE) });
+    for (const [name, value] of Object.entries({ ...filter, cursor: cursor ?? '' })) {
+      if (value !== '') query.set(name, value);
+    }
+    return this.get(`${host === null ? '' : hostPath(host)}/logs?${query}`, parseLinePage, signal);
+  }
+
+  inventory(id: string, signal?: AbortSignal): Promise<Inventory> {
+    return this.get(`${hostPath(id)}/inventory`, parseInventory, signal);
+  }
+
+  processes(id: string, live: boolean, signal?: AbortSignal): Promise<ProcessList> {
+    return this.get(`${hostPath(id)}/processes${live ? '?live=true' : ''}`, parseProcessList, signal);
+  }
+
+  agent(id: string, signal?: AbortSignal): Promise<Agent> {
+    return this.get(`${hostPath(id)}/agent`, parseAgent, signal);
+  }
+
+  settings(id: string | null, signal?: AbortSignal): Promise<StoredSettings> {
+    return this.get(settingsPath(id), parseStoredSettings, signal);
+  }
+
+  setSettings(id: string | null, settings: Partial<Settings>): Promise<TakenSettings> {
+    return this.ask({ method: 'PUT', path: settingsPath(id), body: settings }, parseTakenSettings);
+  }
+
+  private get<T>(path: string, parse: Parse<T>, signal?: AbortSignal): Promise<T> {
+    return this.ask({ method: 'GET', path, ...(signal && { signal }) }, parse);
+  }
+
+  private async ask<T>(request: Call, parse: Parse<T>): Promise<T> {
     const once = async () => {
       const token = await this.session.freshToken();
-      return call({ method: 'GET', path, token, ...(signal && { signal }) }, parse);
+      return call({ ...request, token }, parse);
     };
     try {
       return await once();

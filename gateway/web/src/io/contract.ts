@@ -1,7 +1,10 @@
 // What crosses the wire between the gateway and the dashboard: the types, written by hand, and a
 // parser beside each. Leaves out fetching and what the values mean. Imported as types everywhere,
 // as values only in `io/`.
-import { anyObject, int, list, mapOf, nullable, num, oneOf, plainText, shape, str, type Parse } from './guards';
+import { parseSample, type Sample } from './contract-sample';
+import { anyObject, bool, int, list, mapOf, nullable, num, oneOf, optional, plainText, shape, str, type Parse } from './guards';
+
+export * from './contract-sample';
 
 export type HostStatus = 'online' | 'offline' | 'unknown';
 
@@ -48,6 +51,13 @@ export interface Host {
   last_seen_at: number;
   agent_version: string | null;
   labels: Record<string, string>;
+  /** What the host said it is; null before its first inventory. */
+  location: string | null;
+  os: string | null;
+  kernel: string | null;
+  architecture: string | null;
+  cpu_model: string | null;
+  cores_logical: number | null;
   latest: Latest | null;
 }
 
@@ -58,87 +68,6 @@ export interface HostDetail extends Host {
 export interface HostPage {
   items: Host[];
   next: string | null;
-}
-
-export interface Cpu {
-  usage_percent: number;
-  cores_percent: number[];
-}
-
-export interface Load {
-  one: number;
-  five: number;
-  fifteen: number;
-}
-
-export interface Memory {
-  total_bytes: number;
-  used_bytes: number;
-  available_bytes: number;
-  swap_total_bytes: number;
-  swap_used_bytes: number;
-}
-
-export interface Filesystem {
-  mount: string;
-  device: string;
-  fs_type: string;
-  total_bytes: number;
-  used_bytes: number;
-  available_bytes: number;
-}
-
-export interface Disk {
-  device: string;
-  read_bytes_per_s: number;
-  write_bytes_per_s: number;
-  reads_per_s: number;
-  writes_per_s: number;
-}
-
-export interface Network {
-  interface: string;
-  rx_bytes_per_s: number;
-  tx_bytes_per_s: number;
-  rx_packets_per_s: number;
-  tx_packets_per_s: number;
-  rx_errors_per_s: number;
-  tx_errors_per_s: number;
-}
-
-export interface Process {
-  pid: number;
-  name: string;
-  /** 100 is one core. */
-  cpu_percent: number;
-  memory_bytes: number;
-}
-
-export interface Processes {
-  total: number;
-  /** Both lists are empty in samples that are not the newest of their frame. */
-  top_cpu: Process[];
-  top_memory: Process[];
-}
-
-export interface Sensor {
-  name: string;
-  celsius: number;
-}
-
-/** One look at a host. */
-export interface Sample {
-  at: number;
-  uptime_s: number;
-  cpu: Cpu;
-  load: Load;
-  memory: Memory;
-  filesystems: Filesystem[];
-  disks: Disk[];
-  networks: Network[];
-  tcp_connections: number;
-  processes: Processes;
-  sensors: Sensor[];
 }
 
 export interface MetricSeries {
@@ -251,6 +180,12 @@ const hostFields = {
   agent_version: nullable(str),
   // Labels come from an operator's configuration, where `rack: 7` is no mistake.
   labels: mapOf(plainText),
+  location: nullable(str),
+  os: nullable(str),
+  kernel: nullable(str),
+  architecture: nullable(str),
+  cpu_model: nullable(str),
+  cores_logical: nullable(int),
   latest: nullable(parseLatest),
 };
 
@@ -259,59 +194,6 @@ export const parseHost: Parse<Host> = shape<Host>(hostFields);
 export const parseHostPage: Parse<HostPage> = shape<HostPage>({
   items: list(parseHost),
   next: nullable(str),
-});
-
-const parseProcess = shape<Process>({ pid: int, name: str, cpu_percent: num, memory_bytes: num });
-
-export const parseSample: Parse<Sample> = shape<Sample>({
-  at: int,
-  uptime_s: int,
-  cpu: shape<Cpu>({ usage_percent: num, cores_percent: list(num) }),
-  load: shape<Load>({ one: num, five: num, fifteen: num }),
-  memory: shape<Memory>({
-    total_bytes: num,
-    used_bytes: num,
-    available_bytes: num,
-    swap_total_bytes: num,
-    swap_used_bytes: num,
-  }),
-  filesystems: list(
-    shape<Filesystem>({
-      mount: str,
-      device: str,
-      fs_type: str,
-      total_bytes: num,
-      used_bytes: num,
-      available_bytes: num,
-    }),
-  ),
-  disks: list(
-    shape<Disk>({
-      device: str,
-      read_bytes_per_s: num,
-      write_bytes_per_s: num,
-      reads_per_s: num,
-      writes_per_s: num,
-    }),
-  ),
-  networks: list(
-    shape<Network>({
-      interface: str,
-      rx_bytes_per_s: num,
-      tx_bytes_per_s: num,
-      rx_packets_per_s: num,
-      tx_packets_per_s: num,
-      rx_errors_per_s: num,
-      tx_errors_per_s: num,
-    }),
-  ),
-  tcp_connections: int,
-  processes: shape<Processes>({
-    total: int,
-    top_cpu: list(parseProcess),
-    top_memory: list(parseProcess),
-  }),
-  sensors: list(shape<Sensor>({ name: str, celsius: num })),
 });
 
 export const parseHostDetail: Parse<HostDetail> = shape<HostDetail>({
@@ -390,13 +272,30 @@ export const parseServerFrame: Parse<ServerFrame> = (value) => {
   return { type, ...frameParsers[type](value) } as ServerFrame;
 };
 
-const problemDetail = shape<{ detail: string }>({ detail: str });
+export interface Problem {
+  detail: string;
+  /** Which field of the request was wrong, where it was one. */
+  field: string | null;
+}
+
+const parseProblem = shape<Problem>({ detail: str, field: optional(str) });
 
 /** The plain sentence of a problem+json answer, or null where the body is something else. */
-export function problemSentence(body: unknown): string | null {
+export function problemOf(body: unknown): Problem | null {
   try {
-    return problemDetail(body).detail;
+    return parseProblem(body);
   } catch {
     return null;
   }
 }
+
+/** A metric that can be asked for. */
+export interface CatalogueItem {
+  name: string;
+  unit: string;
+  per_instance: boolean;
+}
+
+export const parseCatalogue: Parse<{ items: CatalogueItem[] }> = shape<{ items: CatalogueItem[] }>({
+  items: list(shape<CatalogueItem>({ name: str, unit: str, per_instance: bool })),
+});

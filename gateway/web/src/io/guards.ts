@@ -56,6 +56,11 @@ export const int: Parse<number> = (value) => {
   throw wrong('a whole number', value);
 };
 
+export const bool: Parse<boolean> = (value) => {
+  if (typeof value === 'boolean') return value;
+  throw wrong('true or false', value);
+};
+
 export const str: Parse<string> = (value) => {
   if (typeof value === 'string') return value;
   throw wrong('text', value);
@@ -70,6 +75,16 @@ export const plainText: Parse<string> = (value) => {
 
 export function nullable<T>(parse: Parse<T>): Parse<T | null> {
   return (value) => (value === null ? null : parse(value));
+}
+
+/** A field that is left out where it has nothing to say. */
+export function absentAs<T>(absent: T, parse: Parse<T>): Parse<T> {
+  return (value) => (value === undefined ? absent : parse(value));
+}
+
+/** The same, where the absence itself is what is said. */
+export function optional<T>(parse: Parse<T>): Parse<T | null> {
+  return absentAs<T | null>(null, parse);
 }
 
 export function oneOf<T extends string>(...allowed: readonly T[]): Parse<T> {

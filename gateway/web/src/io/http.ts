@@ -1,6 +1,6 @@
 // One request to the gateway and one answer: JSON in, a parsed value or an ApiError out.
 // Leaves out who is signed in (session.ts) and which paths there are (api.ts).
-import { problemSentence } from './contract';
+import { problemOf } from './contract';
 import type { Parse } from './guards';
 
 export const API_BASE = '/api/v1';
@@ -14,17 +14,20 @@ export class ApiError extends Error {
   readonly status: number;
   /** What Retry-After asked for. */
   readonly retryAfterS: number | null;
+  /** Which field of the request was wrong. */
+  readonly field: string | null;
 
-  constructor(status: number, sentence: string, retryAfterS: number | null = null) {
+  constructor(status: number, sentence: string, retryAfterS: number | null = null, field: string | null = null) {
     super(sentence);
     this.name = 'ApiError';
     this.status = status;
     this.retryAfterS = retryAfterS;
+    this.field = field;
   }
 }
 
 export interface Call {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT';
   path: string;
   body?: unknown;
   token?: string;
@@ -71,7 +74,8 @@ async function readBody(response: Response): Promise<unknown> {
 }
 
 function refusal(response: Response, body: unknown): ApiError {
-  const sentence = problemSentence(body) ?? `The gateway answered ${response.status}.`;
+  const problem = problemOf(body);
+  const sentence = problem?.detail ?? `The gateway answered ${response.status}.`;
   const retryAfter = Number(response.headers.get('Retry-After') ?? Number.NaN);
-  return new ApiError(response.status, sentence, Number.isFinite(retryAfter) ? retryAfter : null);
+  return new ApiError(response.status, sentence, Number.isFinite(retryAfter) ? retryAfter : null, problem?.field ?? null);
 }

@@ -92,10 +92,12 @@ const space = (mount: string, used: number) => ({
   total_bytes: 100,
   used_bytes: used,
   available_bytes: 90 - used,
+  inodes: null,
+  read_only: false,
 });
 
 it('sums up a sample as the lists do', () => {
-  const rates = { rx_packets_per_s: 0, tx_packets_per_s: 0, rx_errors_per_s: 0, tx_errors_per_s: 0 };
+  const rates = { rx_packets_per_s: 0, tx_packets_per_s: 0, rx_errors_per_s: 0, tx_errors_per_s: 0, rx_drops_per_s: 0, tx_drops_per_s: 0 };
   const network = (name: string) => ({ interface: name, rx_bytes_per_s: 5, tx_bytes_per_s: 7, ...rates });
   const figures = latestOf(
     sample(9, {

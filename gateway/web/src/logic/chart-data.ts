@@ -94,7 +94,10 @@ function liveLines(spec: LineSpec, moments: readonly Moment[]): RawLine[] {
 
 /** Gives pairs one colour, keeps the busiest instances, and orders lines by instance. */
 function arrange(raw: readonly RawLine[]): { lines: ChartLine[]; hidden: number } {
-  const useful = raw.filter((line) => line.instance === null || !UNINTERESTING.has(line.instance));
+  const outward = raw.filter((line) => line.instance === null || !UNINTERESTING.has(line.instance));
+  const measured = outward.filter((line) => line.values.some((value) => value !== null));
+  // What this host does not have needs no legend; where there is nothing at all, say of what.
+  const useful = measured.length > 0 ? measured : outward;
   const instances = [...new Set(useful.map((line) => line.instance))];
   const kept = busiest(instances, useful);
   const lines = useful

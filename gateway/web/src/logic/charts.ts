@@ -1,42 +1,16 @@
 // The charts of a host page: which metrics each draws, what a line is called, and where the same
 // figures stand in a live sample. History and live view share these definitions, so that the two
 // cannot come to show different things. Leaves out colours and drawing.
-import type { Latest, Sample } from '../io/contract';
-import type { Unit } from './format';
+import type { CatalogueItem } from '../io/contract';
+import { each, instanceName, scalar, type ChartSpec } from './chart-lines';
+import { RICH_CHARTS } from './charts-rich';
 
-/** One figure of a sample; the instance is null for what a host has one of. */
-export type Figure = readonly [instance: string | null, value: number];
-
-export interface LineSpec {
-  metric: string;
-  label(instance: string | null): string;
-  live(sample: Sample): Figure[];
-  /** The second of a pair that shares a colour, such as sent beside received. */
-  dashed?: boolean;
-  /** Draw the maximum of each step as a band above the mean. */
-  peak?: boolean;
-}
-
-export interface ChartSpec {
-  id: string;
-  title: string;
-  unit: Unit;
-  lines: readonly LineSpec[];
-  /** Not drawn at all on hosts that have none of it. */
-  optional?: boolean;
-  /** The value at which the host is full, as the top of the scale. */
-  ceiling?(latest: Latest): number;
-}
-
-function scalar(metric: string, label: string, value: (sample: Sample) => number): LineSpec {
-  return { metric, label: () => label, live: (sample) => [[null, value(sample)]] };
-}
-
-const instanceName = (instance: string | null): string => instance ?? 'all';
+export { GROUPS, type ChartSpec, type Figure, type Group, type LineSpec } from './chart-lines';
 
 const cpuTotal: ChartSpec = {
   id: 'cpu',
   title: 'CPU',
+  group: 'Processor and memory',
   unit: 'percent',
   lines: [{ ...scalar('cpu.usage_percent', 'total', (s) => s.cpu.usage_percent), peak: true }],
 };
@@ -44,6 +18,7 @@ const cpuTotal: ChartSpec = {
 export const cpuPerCore: ChartSpec = {
   id: 'cpu',
   title: 'CPU per core',
+  group: 'Processor and memory',
   unit: 'percent',
   lines: [
     {
@@ -57,6 +32,7 @@ export const cpuPerCore: ChartSpec = {
 const load: ChartSpec = {
   id: 'load',
   title: 'Load',
+  group: 'Processor and memory',
   unit: 'load',
   lines: [
     scalar('load.one', '1 min', (s) => s.load.one),
@@ -68,6 +44,7 @@ const load: ChartSpec = {
 const memory: ChartSpec = {
   id: 'memory',
   title: 'Memory',
+  group: 'Processor and memory',
   unit: 'bytes',
   lines: [
     scalar('memory.used_bytes', 'used', (s) => s.memory.used_bytes),
@@ -79,6 +56,7 @@ const memory: ChartSpec = {
 const filesystems: ChartSpec = {
   id: 'filesystems',
   title: 'Disk use',
+  group: 'Storage',
   unit: 'percent',
   lines: [
     {
@@ -94,6 +72,7 @@ const filesystems: ChartSpec = {
 const diskIo: ChartSpec = {
   id: 'disk-io',
   title: 'Disk I/O',
+  group: 'Storage',
   unit: 'bytes_per_s',
   lines: [
     {
@@ -113,6 +92,7 @@ const diskIo: ChartSpec = {
 const network: ChartSpec = {
   id: 'network',
   title: 'Network',
+  group: 'Network',
   unit: 'bytes_per_s',
   lines: [
     {
@@ -132,6 +112,7 @@ const network: ChartSpec = {
 const temperatures: ChartSpec = {
   id: 'temperatures',
   title: 'Temperatures',
+  group: 'System',
   unit: 'celsius',
   optional: true,
   lines: [
@@ -145,22 +126,52 @@ const temperatures: ChartSpec = {
 
 const connections: ChartSpec = {
   id: 'tcp',
-  title: 'TCP connections',
+  title: 'Sockets',
+  group: 'Network',
   unit: 'count',
-  lines: [scalar('tcp.connections', 'established', (s) => s.tcp_connections)],
+  lines: [
+    scalar('tcp.connections', 'established', (s) => s.tcp_connections),
+    scalar('tcp.time_wait', 'time wait', (s) => s.sockets?.tcp_time_wait),
+    scalar('tcp.listen', 'listening', (s) => s.sockets?.tcp?.listen),
+    scalar('tcp.close_wait', 'close wait', (s) => s.sockets?.tcp?.close_wait),
+    scalar('udp.sockets', 'UDP', (s) => s.sockets?.udp),
+  ],
 };
 
 const processes: ChartSpec = {
   id: 'processes',
   title: 'Processes',
+  group: 'System',
   unit: 'count',
-  lines: [scalar('processes.total', 'total', (s) => s.processes.total)],
+  lines: [
+    scalar('processes.total', 'total', (s) => s.processes.total),
+    scalar('processes.running', 'running', (s) => s.processes.states?.running),
+    scalar('processes.blocked', 'blocked', (s) => s.processes.states?.blocked),
+    scalar('processes.zombie', 'zombie', (s) => s.processes.states?.zombie),
+  ],
 };
 
 const common = [load, memory, filesystems, diskIo, network, temperatures, connections, processes];
 
-export function chartsToDraw(perCore: boolean): readonly ChartSpec[] {
-  return [perCore ? cpuPerCore : cpuTotal, ...common];
+export function chartsToDraw(perCore: boolean, custom: readonly CatalogueItem[] = []): readonly ChartSpec[] {
+  return [perCore ? cpuPerCore : cpuTotal, ...common, ...RICH_CHARTS, ...custom.slice(0, CUSTOM_MAX).map(customChart)];
+}
+
+/** More charts of a host's own than this are not looked at, and each is asked for. */
+const CUSTOM_MAX = 24;
+
+function customChart(item: CatalogueItem): ChartSpec {
+  const name = item.name.replace(/^custom\./, '');
+  const line = each(item.name, (s) => s.custom.filter((one) => one.name === name), (one) => one.instance, (one) => one.value);
+  return {
+    id: item.name,
+    title: name,
+    group: 'Custom metrics',
+    unit: 'plain',
+    ownUnit: item.unit,
+    optional: true,
+    lines: [{ ...line, label: (instance) => instance || name }],
+  };
 }
 
 export function metricNames(charts: readonly ChartSpec[]): string[] {

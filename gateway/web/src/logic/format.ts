@@ -113,7 +113,45 @@ export function asSentence(reason: string): string {
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
-export type Unit = 'percent' | 'bytes' | 'bytes_per_s' | 'count' | 'load' | 'celsius';
+/** What went wrong, as a page can show it. */
+export function failureSentence(failure: unknown): string {
+  return asSentence(failure instanceof Error ? failure.message : String(failure));
+}
+
+export function milliseconds(value: number): string {
+  return value >= 1000 ? `${threeDigits(value / 1000)} s` : `${threeDigits(value)} ms`;
+}
+
+export function perSecond(value: number): string {
+  return `${threeDigits(value)}/s`;
+}
+
+export function megahertz(value: number): string {
+  return value >= 1000 ? `${threeDigits(value / 1000)} GHz` : `${threeDigits(value)} MHz`;
+}
+
+export function rpm(value: number): string {
+  return `${count(value)} rpm`;
+}
+
+/** A value of which only its host knows what it means. */
+export function plain(value: number): string {
+  if (Math.abs(value) >= 100_000) return count(value);
+  return threeDigits(value);
+}
+
+export type Unit =
+  | 'percent'
+  | 'bytes'
+  | 'bytes_per_s'
+  | 'count'
+  | 'load'
+  | 'celsius'
+  | 'ms'
+  | 'per_s'
+  | 'mhz'
+  | 'rpm'
+  | 'plain';
 
 const FORMATS: Record<Unit, (value: number) => string> = {
   percent,
@@ -122,6 +160,11 @@ const FORMATS: Record<Unit, (value: number) => string> = {
   count,
   load,
   celsius,
+  ms: milliseconds,
+  per_s: perSecond,
+  mhz: megahertz,
+  rpm,
+  plain,
 };
 
 export function inUnit(unit: Unit, value: number | null | undefined): string {

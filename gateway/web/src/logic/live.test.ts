@@ -32,8 +32,9 @@ describe('the live view', () => {
   });
 
   it('keeps the last process lists over samples without any', () => {
-    const process = { pid: 1, name: 'init', cpu_percent: 1, memory_bytes: 1 };
-    const full = sample(1_000, { processes: { total: 1, top_cpu: [process], top_memory: [process] } });
+    const process = { pid: 1, name: 'init', cpu_percent: 1, memory_bytes: 1, command: '', user: '', read_bytes_per_s: 0, write_bytes_per_s: 0 };
+    const lists = { top_cpu: [process], top_memory: [process], top_io: [] };
+    const full = sample(1_000, { processes: { total: 1, states: null, ...lists } });
     expect(withSample(withSample(LIVE_START, full, 1), sample(2_000), 2).topCpu).toEqual([process]);
   });
 });

@@ -1,7 +1,7 @@
 // All charts of a host side by side, with one time axis and one cursor between them.
 // Leaves out where the data came from: history and live view look the same from here.
 import { isEmpty, type ChartData } from '../logic/chart-data';
-import type { ChartSpec } from '../logic/charts';
+import { GROUPS, type ChartSpec, type Group } from '../logic/charts';
 import type { Latest } from '../io/contract';
 import { LoadingWords, Skeleton } from './parts';
 import { TimeChart } from './TimeChart';
@@ -25,26 +25,44 @@ export interface ChartGridProps {
 }
 
 export function ChartGrid(props: ChartGridProps) {
-  const { charts, latest, theme, busy, live } = props;
+  const { charts, busy, live } = props;
   const drawn = charts.filter(({ spec, data }) => !spec.optional || !isEmpty(data));
   return (
     <section
-      className={busy ? 'charts charts-busy' : 'charts'}
+      className={busy ? 'chart-groups charts-busy' : 'chart-groups'}
       aria-label="Charts"
       aria-busy={busy}
       data-testid="charts"
       data-live-points={live?.points}
       data-last-at={live?.lastAt}
     >
-      {drawn.map(({ spec, data }) => (
-        <figure key={spec.id} className="card chart" aria-label={`${spec.title} over time`} data-chart={spec.id}>
-          <figcaption>
-            <h3>{spec.title}</h3>
-            {spec.id === 'cpu' && <PerCore on={props.perCore} onPerCore={props.onPerCore} />}
-          </figcaption>
-          <TimeChart unit={spec.unit} data={data} ceiling={latest && spec.ceiling ? spec.ceiling(latest) : null} theme={theme} onZoom={props.onZoom} onZoomOut={props.onZoomOut} />
-        </figure>
+      {GROUPS.map((group) => (
+        <ChartGroup key={group} {...props} group={group} charts={drawn.filter(({ spec }) => spec.group === group)} />
       ))}
+    </section>
+  );
+}
+
+function ChartGroup(props: ChartGridProps & { group: Group }) {
+  const { charts, group, latest, theme } = props;
+  if (charts.length === 0) return null;
+  return (
+    <section aria-label={group}>
+      <h2 className="section-heading">{group}</h2>
+      <div className="charts">
+        {charts.map(({ spec, data }) => (
+          <figure key={spec.id} className="card chart" aria-label={`${spec.title} over time`} data-chart={spec.id}>
+            <figcaption>
+              <h3>
+                {spec.title}
+                {spec.ownUnit && <span className="chart-unit"> {spec.ownUnit}</span>}
+              </h3>
+              {spec.id === 'cpu' && <PerCore on={props.perCore} onPerCore={props.onPerCore} />}
+            </figcaption>
+            <TimeChart unit={spec.unit} data={data} ceiling={latest && spec.ceiling ? spec.ceiling(latest) : null} theme={theme} onZoom={props.onZoom} onZoomOut={props.onZoomOut} />
+          </figure>
+        ))}
+      </div>
     </section>
   );
 }

@@ -48,6 +48,8 @@ function Facts({ host, now }: { host: Host; now: number }) {
       <Fact name="Last seen" title={moment(host.last_seen_at)}>
         {ago(host.last_seen_at, now)}
       </Fact>
+      {host.os && <Fact name="System">{host.os}</Fact>}
+      {host.location && <Fact name="Location">{host.location}</Fact>}
       <Fact name="Agent">{host.agent_version ?? 'unknown'}</Fact>
       {Object.entries(host.labels).map(([name, value]) => (
         <Fact key={name} name={name}>

@@ -1,7 +1,8 @@
 // The frame around every page: brand, connection, theme and account on top, the page below.
 import type { ReactNode } from 'react';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import type { Account } from '../io/contract';
+import { maySet } from '../logic/host-tabs';
 import { Logo, MoonIcon, SignOutIcon, SunIcon } from './icons';
 
 export interface ShellProps {
@@ -16,6 +17,7 @@ export interface ShellProps {
 const CONNECTION_WORDS = { connecting: 'Connecting', open: 'Connected', away: 'Reconnecting' };
 
 export function Shell({ account, connection, theme, onTheme, onSignOut, children }: ShellProps) {
+  const [page] = useLocation();
   const other = theme === 'dark' ? 'light' : 'dark';
   return (
     <>
@@ -27,6 +29,16 @@ export function Shell({ account, connection, theme, onTheme, onSignOut, children
           <Logo />
           <span>Muster</span>
         </Link>
+        <nav className="top-nav" aria-label="Pages">
+          <Link href="/logs" aria-current={page === '/logs' ? 'page' : undefined}>
+            Logs
+          </Link>
+          {maySet(account.role) && (
+            <Link href="/settings" aria-current={page === '/settings' ? 'page' : undefined}>
+              Settings
+            </Link>
+          )}
+        </nav>
         <span className={`link-state link-${connection}`} data-connection={connection}>
           <span className="link-dot" aria-hidden="true" />
           <span className="link-words">{CONNECTION_WORDS[connection]}</span>

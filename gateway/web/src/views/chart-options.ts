@@ -2,7 +2,7 @@
 // colours of the theme. Leaves out data and events of the page; TimeChart.tsx owns the instance.
 import type uPlot from 'uplot';
 import type { ChartLine } from '../logic/chart-data';
-import { bytes, bytesPerSecond, type Unit } from '../logic/format';
+import { bytes, bytesPerSecond, inUnit, type Unit } from '../logic/format';
 import { amountTop, BYTE_STEPS, LEAST_RATE, percentTop, TIME_STEPS, timeLabel } from '../logic/ticks';
 
 export interface Palette {
@@ -57,7 +57,7 @@ export function chartOptions(drawing: Drawing, width: number, height: number): u
     cursor: cursorOptions(drawing.onDoubleClick),
     scales: {
       x: { time: true, range: () => drawing.scales.span() },
-      y: { range: (_chart, _low, high) => verticalRange(drawing, high ?? 0) },
+      y: { range: (_chart, low, high) => verticalRange(drawing, low ?? 0, high ?? 0) },
     },
     axes: [timeAxis(palette), valueAxis(palette, drawing.unit)],
     series: [{}, ...lines.flatMap((line) => seriesOf(line, lines.length === 1, palette))],
@@ -81,13 +81,16 @@ function cursorOptions(onDoubleClick: () => void): uPlot.Cursor {
   };
 }
 
-function verticalRange({ unit, scales }: Drawing, highest: number): [number, number] {
+/** Only what a host's own scripts measure may be below zero. */
+function verticalRange({ unit, scales }: Drawing, lowest: number, highest: number): [number, number] {
   const full = scales.ceiling();
   if (full !== null) return [0, Math.max(full, highest)];
+  if (unit === 'plain' && lowest < 0) return [lowest * 1.1, Math.max(0, highest * 1.1)];
   if (unit === 'percent') return [0, percentTop(highest)];
   if (unit === 'celsius') return [0, amountTop(highest, 60)];
   if (unit === 'load') return [0, amountTop(highest, 1)];
-  return [0, amountTop(highest, unit === 'count' ? 10 : LEAST_RATE)];
+  if (unit === 'bytes' || unit === 'bytes_per_s') return [0, amountTop(highest, LEAST_RATE)];
+  return [0, amountTop(highest, unit === 'count' ? 10 : 1)];
 }
 
 function timeAxis(palette: Palette): uPlot.Axis {
@@ -123,6 +126,7 @@ function tickLabel(unit: Unit, value: number): string {
   if (unit === 'bytes_per_s') return bytesPerSecond(value);
   if (unit === 'percent') return `${value} %`;
   if (unit === 'celsius') return `${value} °C`;
+  if (unit === 'ms' || unit === 'mhz' || unit === 'per_s') return inUnit(unit, value);
   return value.toLocaleString('en-US');
 }
 

@@ -2,8 +2,9 @@
 // place of content that is loading, empty or could not be had.
 import type { ReactNode } from 'react';
 import type { HostStatus } from '../io/contract';
-import { MISSING, percent } from '../logic/format';
+import { failureSentence, MISSING, percent } from '../logic/format';
 import { usageLevel } from '../logic/level';
+import { WarningIcon } from './icons';
 
 const STATUS_WORDS: Record<HostStatus, string> = {
   online: 'Online',
@@ -55,6 +56,25 @@ export function Notice({ icon, title, children, tone = 'plain' }: NoticeProps) {
       <h2>{title}</h2>
       {children}
     </section>
+  );
+}
+
+export interface InlineFailureProps {
+  what: string;
+  failure: unknown;
+  onRetry(): void;
+}
+
+/** A part of a page could not be had; the rest of it goes on. */
+export function InlineFailure({ what, failure, onRetry }: InlineFailureProps) {
+  return (
+    <p className="inline-failure" role="alert">
+      <WarningIcon />
+      {what}: {failureSentence(failure)}
+      <button type="button" className="button" onClick={onRetry}>
+        Try now
+      </button>
+    </p>
   );
 }
 

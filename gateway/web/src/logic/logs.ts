@@ -1,0 +1,89 @@
+// Log lines on a page: what the filter lets through, and the live tail with its pause and its
+// honest count of lines that were left out. Leaves out fetching and drawing.
+import { SEVERITIES, type LogLine, type Severity } from '../io/contract-agent';
+
+export interface LogFilter {
+  /** This bad or worse; empty for all. */
+  severity: Severity | '';
+  application: string;
+  text: string;
+}
+
+export const NO_LOG_FILTER: LogFilter = { severity: '', application: '', text: '' };
+
+export function logFilterFrom(query: URLSearchParams): LogFilter {
+  const severity = SEVERITIES.find((one) => one === query.get('severity')) ?? '';
+  return { severity, application: query.get('application') ?? '', text: query.get('text') ?? '' };
+}
+
+export function logQueryOf(filter: LogFilter): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(filter)) if (value !== '') query.set(name, value);
+  return query;
+}
+
+/** The same question that the gateway answers for stored lines. */
+export function passes(filter: LogFilter, line: LogLine): boolean {
+  if (filter.severity !== '' && SEVERITIES.indexOf(line.severity) > SEVERITIES.indexOf(filter.severity)) return false;
+  if (filter.application !== '' && line.application !== filter.application) return false;
+  return line.message.toLowerCase().includes(filter.text.toLowerCase());
+}
+
+export interface TailLine extends LogLine {
+  /** Counts up; tells lines apart that say the same. */
+  id: string;
+}
+
+export interface Tail {
+  phase: 'waiting' | 'live' | 'silent';
+  reason: string | null;
+  /** Newest first. */
+  lines: readonly TailLine[];
+  /** What came while it was paused, newest first. */
+  held: readonly TailLine[];
+  paused: boolean;
+  /** Lines that never reached this page because there were too many. */
+  dropped: number;
+  count: number;
+}
+
+/** Some dozens of screens; more would make the page slow and nobody scrolls so far. */
+export const TAIL_MAX = 1_000;
+
+export const TAIL_START: Tail = { phase: 'waiting', reason: null, lines: [], held: [], paused: false, dropped: 0, count: 0 };
+
+export function withLines(tail: Tail, lines: readonly LogLine[]): Tail {
+  const numbered = lines.map((line, index) => ({ ...line, id: String(tail.count + index) })).toReversed();
+  const count = tail.count + lines.length;
+  const into = tail.paused ? tail.held : tail.lines;
+  const kept = [...numbered, ...into].slice(0, TAIL_MAX);
+  return { ...tail, phase: 'live', reason: null, count, ...(tail.paused ? { held: kept } : { lines: kept }) };
+}
+
+export function withDropped(tail: Tail, count: number): Tail {
+  return { ...tail, dropped: tail.dropped + count };
+}
+
+export function withTrouble(tail: Tail, reason: string): Tail {
+  return { ...tail, phase: 'silent', reason };
+}
+
+/** The gateway listens again: whoever was silent may speak now. */
+export function listening(tail: Tail): Tail {
+  return tail.phase === 'silent' ? tail : { ...tail, phase: 'live' };
+}
+
+export function paused(tail: Tail, on: boolean): Tail {
+  if (on) return { ...tail, paused: true };
+  return { ...tail, paused: false, held: [], lines: [...tail.held, ...tail.lines].slice(0, TAIL_MAX) };
+}
+
+/** The first line, which says what it is, and whether there is more to unfold. */
+export function headline(line: LogLine): { text: string; more: boolean } {
+  const [first = '', ...rest] = line.message.split('\n');
+  return { text: first, more: rest.length > 0 || Object.keys(line.fields).length > 0 || line.truncated_bytes > 0 };
+}
+
+export function applicationsOf(lines: readonly LogLine[]): string[] {
+  return [...new Set(lines.map((line) => line.application))].filter((name) => name !== '').toSorted();
+}

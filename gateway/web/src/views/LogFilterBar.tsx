@@ -1,0 +1,68 @@
+// What to look for among log lines, and the switch to the live tail.
+import { useEffect, useState } from 'react';
+import { SEVERITIES, type Severity } from '../io/contract-agent';
+import type { LogFilter } from '../logic/logs';
+import { PulseIcon } from './icons';
+import { SearchField } from './SearchField';
+
+export interface LogFilterBarProps {
+  filter: LogFilter;
+  applications: readonly string[];
+  following: boolean;
+  canFollow: boolean;
+  paused: boolean;
+  onFilter(filter: LogFilter): void;
+  onFollow(on: boolean): void;
+  onPause(on: boolean): void;
+}
+
+/** A pause in typing: each letter would be a search through millions of lines. */
+const TYPING_MS = 300;
+
+export function LogFilterBar(props: LogFilterBarProps) {
+  const { filter, applications, following, onFilter } = props;
+  const [text, setText] = useState(filter.text);
+  useEffect(() => {
+    if (text === filter.text) return;
+    const timer = setTimeout(() => onFilter({ ...filter, text }), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text, filter, onFilter]);
+  return (
+    <div className="panel-bar" role="toolbar" aria-label="Log lines">
+      {props.canFollow && (
+        <button type="button" className="button button-live" aria-pressed={following} onClick={() => props.onFollow(!following)} data-testid="tail-toggle">
+          <PulseIcon />
+          Live tail
+        </button>
+      )}
+      {following && (
+        <button type="button" className="button" aria-pressed={props.paused} onClick={() => props.onPause(!props.paused)}>
+          {props.paused ? 'Go on' : 'Pause'}
+        </button>
+      )}
+      <label className="field-inline">
+        <span className="visually-hidden">Severity</span>
+        <select value={filter.severity} onChange={(event) => onFilter({ ...filter, severity: event.target.value as Severity | '' })}>
+          <option value="">All severities</option>
+          {SEVERITIES.slice(0, -1).map((severity) => (
+            <option key={severity} value={severity}>
+              {severity === 'critical' ? 'Critical' : `${severity.charAt(0).toUpperCase()}${severity.slice(1)} and worse`}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label className="field-inline">
+        <span className="visually-hidden">Application</span>
+        <select value={filter.application} onChange={(event) => onFilter({ ...filter, application: event.target.value })}>
+          <option value="">All applications</option>
+          {[...new Set([...applications, filter.application])].filter((name) => name !== '').map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <SearchField label="Search messages" value={text} onChange={setText} />
+    </div>
+  );
+}
