@@ -1,0 +1,164 @@
+//! Lines that are bad without any of the words the bulk search looks for.
+//!
+//! klog's `E1121`, Android's ` E `, JSON's `"level":50`, syslog's `<3>`. Asked of every line, so
+//! it looks at fixed places only, and errs on the side of "maybe": `reading.rs` decides.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use muster_schemas::logs::Severity;
+
+use super::{formats, level, reading, syslog};
+
+/// Levels in JSON stand before long texts.
+const JSON_BYTES_MAX: usize = 1024;
+/// Where a syslog line's message begins at the latest: behind host and tag.
+const TAG_END_MAX: usize = 128;
+
+static LEVEL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"evel"));
+static SEVERITY: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"everity"));
+static PRIORITY: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"riority"));
+static MONGODB: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"s\":"));
+static SEVERITY_NUMBER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"everityNumber"));
+static SERVER_ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"status\":5"));
+
+/// Whether the line may be at least as bad as `least` by a level that is not a word.
+pub(super) fn may_be_bad(line: &[u8], least: Severity) -> bool {
+    let [first, second, ..] = *line else { return false };
+    match first {
+        b'0'..=b'9' => second.is_ascii_digit() && digits_first(line, least),
+        b'A'..=b'Z' if is_syslog(line) => in_syslog(line, least),
+        b'{' | b'<' | b'%' | b'[' | b'E' | b'F' | b'A' | b'C' | b'W' => letter_first(line, least),
+        _ => false,
+    }
+}
+
+fn letter_first(line: &[u8], least: Severity) -> bool {
+    let bad = |letter: u8| level::letter(letter).is_some_and(|severity| severity <= least);
+    match *line {
+        [b'{', ..] => in_json(line, least),
+        [b'<', ..] => syslog::priority(line).is_some_and(|(number, rest)| {
+            level::syslog(number) <= least || letter_first(rest, least)
+        }),
+        [b'%', ..] => formats::cisco(line).is_some_and(|known| known.level <= least),
+        [b'[', letter, b' ' | b']', ..] | [letter, b':', b' ', ..] => bad(letter),
+        [letter, b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', ..] | [letter, b'/', ..] => {
+            bad(letter)
+        }
+        _ => false,
+    }
+}
+
+/// `Nov 21 12:00:00 host tag: `.
+fn is_syslog(line: &[u8]) -> bool {
+    matches!(line, [_, _, _, b' ', _, _, b' ', _, _, b':', _, _, b':', _, _, b' ', ..])
+}
+
+fn in_syslog(line: &[u8], least: Severity) -> bool {
+    let rest = &line[16..line.len().min(TAG_END_MAX)];
+    let Some(at) = colon_at(rest) else { return false };
+    let message = &line[16 + at + 2..];
+    match message.first() {
+        Some(b'2') if in_container(message, least) => true,
+        Some(b'0'..=b'9' | b':' | b'-') => is_haproxy(&rest[..at]),
+        Some(b'a'..=b'z') | None => false,
+        Some(_) => letter_first(message, least),
+    }
+}
+
+/// The first colon with a space behind it: the end of the tag.
+fn colon_at(text: &[u8]) -> Option<usize> {
+    let first = memchr::memchr(b':', text)?;
+    if text.get(first + 1) == Some(&b' ') {
+        return Some(first);
+    }
+    // A host may be an IPv6 address.
+    text.windows(2).position(|pair| pair == b": ")
+}
+
+fn is_haproxy(tag_and_host: &[u8]) -> bool {
+    let tag_at = memchr::memrchr(b' ', tag_and_host).map_or(0, |at| at + 1);
+    tag_and_host[tag_at..].starts_with(b"haproxy")
+}
+
+/// A stamp first: a level of one letter may follow it, or what a container wrote.
+fn digits_first(line: &[u8], least: Severity) -> bool {
+    match *line {
+        // Android: `03-17 16:13:38.811  1702  2395 E Tag: text`.
+        [_, _, b'-', _, _, b' ', _, _, b':', ..] => letter_behind(line, 14, least),
+        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => {
+            letter_behind(line, 19, least) || in_container(line, least)
+        }
+        [_, _, _, _, b'-' | b'/', _, _, b'-' | b'/', _, _, b' ', ..] => {
+            letter_behind(line, 19, least)
+        }
+        _ => least >= Severity::Warn && is_redis(line),
+    }
+}
+
+fn is_redis(line: &[u8]) -> bool {
+    let digits = line.iter().take(8).take_while(|byte| byte.is_ascii_digit()).count();
+    matches!(line[digits..], [b':', b'M' | b'C' | b'S' | b'X', b' ', ..])
+}
+
+/// A bad letter alone, behind the rest of the time at `at` and at most a few numbers.
+fn letter_behind(line: &[u8], at: usize, least: Severity) -> bool {
+    const NUMBERS_MAX: usize = 48;
+    let line = &line[..line.len().min(at + NUMBERS_MAX)];
+    let in_numbers =
+        |byte: &u8| matches!(byte, b'0'..=b'9' | b' ' | b'.' | b',' | b':' | b'+' | b'Z');
+    let rest = line.get(at..).unwrap_or_default();
+    let len = rest.iter().position(|byte| !in_numbers(byte)).unwrap_or(rest.len());
+    match rest[len..] {
+        [letter @ b'A'..=b'Z', b' ' | b'/' | b'|', ..] | [b'[', letter @ b'A'..=b'Z', b']', ..] => {
+            level::letter(letter).is_some_and(|severity| severity <= least)
+        }
+        _ => false,
+    }
+}
+
+fn in_container(line: &[u8], least: Severity) -> bool {
+    reading::cri(line).is_some_and(|(_, _, message)| letter_first(message, least))
+}
+
+/// A level or a state as a number, a letter, or in a line inside.
+fn in_json(line: &[u8], least: Severity) -> bool {
+    let head = &line[..line.len().min(JSON_BYTES_MAX)];
+    if let Some(inner) = head.strip_prefix(b"{\"log\":\"")
+        && letter_first(inner, least)
+    {
+        return true;
+    }
+    // Each name of a level ends like this, whatever its case.
+    let has_bad = |ending: &Finder<'_>| {
+        let skip = ending.needle().len();
+        ending.find_iter(head).any(|at| bad_value(&head[at + skip..], least))
+    };
+    has_bad(&LEVEL)
+        || has_bad(&SEVERITY)
+        || has_bad(&PRIORITY)
+        || has_bad(&MONGODB)
+        // The numbers of OpenTelemetry are left to whoever reads the candidate.
+        || SEVERITY_NUMBER.find(head).is_some()
+        || SERVER_ERROR.find(head).is_some()
+}
+
+/// `": 50`, `":"E"`: behind a key's last letter.
+fn bad_value(rest: &[u8], least: Severity) -> bool {
+    let skip =
+        rest.iter().take(8).take_while(|byte| matches!(byte, b'"' | b'\\' | b':' | b' ')).count();
+    match rest[skip..] {
+        [letter @ b'A'..=b'z', b'"' | b'\\', ..] => {
+            level::letter(letter.to_ascii_uppercase()).is_some_and(|severity| severity <= least)
+        }
+        [first @ b'0'..=b'9', ref more @ ..] => {
+            let digit = i64::from(first - b'0');
+            let number = match more.first() {
+                Some(second @ b'0'..=b'9') => digit * 10 + i64::from(second - b'0'),
+                _ => digit,
+            };
+            level::number(number).is_some_and(|severity| severity <= least)
+        }
+        _ => false,
+    }
+}
