@@ -5,24 +5,38 @@
 //! acknowledged. A record is on disk (`fdatasync`) before it is sent, because a sequence number
 //! must never be used twice. What stays and what goes is decided in `logic::journal_policy`.
 
+mod again;
+mod cursor;
+mod epochs;
+mod lanes;
+mod mark;
+mod notes;
 mod progress;
+mod recover;
+mod salvage;
 mod segment;
 mod staging;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use muster_schemas::Channel;
+use anyhow::{Context, Result, anyhow, bail};
 use muster_schemas::signals::{ChannelProgress, JournalHealth};
+use muster_schemas::{Channel, Kind};
 use serde::{Deserialize, Serialize};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::logic::journal_policy::{JournalLimits, SegmentFacts, segment_bytes, segments_to_drop};
+pub use again::ReadAgain;
+use cursor::Cursor;
+pub use cursor::Found;
+use lanes::Ahead;
+pub use lanes::Lane;
+use mark::{End, Mark};
 use progress::Progress;
 pub use segment::Record;
 use segment::{HEADER_BYTES, Header};
@@ -39,13 +53,40 @@ pub struct Position {
     pub offset: u64,
 }
 
+impl Position {
+    /// Behind everything.
+    const MAX: Self = Self { segment: u64::MAX, offset: u64::MAX };
+}
+
 /// A record on its way, without its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
-    pub channel: Channel,
+    pub kind: Kind,
+    /// Of the record: an older one than the journal's where a new epoch has begun since.
+    pub epoch: i64,
     pub seq: i64,
+    pub start: Position,
     /// Where the next record begins.
     pub end: Position,
+}
+
+impl Ticket {
+    fn channel(&self) -> usize {
+        usize::from(self.kind.channel().index())
+    }
+
+    /// What the record takes on disk.
+    pub fn bytes(&self) -> u64 {
+        self.end.offset.saturating_sub(self.start.offset)
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Stored,
+    /// The bus will never take it: it counts as dropped.
+    Refused,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,24 +96,41 @@ pub struct JournalOptions {
     pub durable: bool,
 }
 
+#[derive(Debug, Clone)]
 struct Segment {
     index: u64,
+    epoch: i64,
+    /// The first sequence number of each channel that is in it or after it.
+    first_seq: [i64; CHANNELS],
+    /// Where its last whole record ends.
     bytes: u64,
     acknowledged_at: Option<i64>,
+    /// The newest record whose note is not known to be kept elsewhere.
+    last_note: Option<i64>,
 }
 
 pub struct Journal {
     directory: PathBuf,
     options: JournalOptions,
+    /// What the disk had room for when it was last full: segments are made smaller then, so that
+    /// dropping one costs less.
+    room: u64,
     epoch: i64,
     next_seq: [i64; CHANNELS],
     segments: VecDeque<Segment>,
-    /// The next record to send.
-    cursor: Position,
-    reader: Option<BufReader<File>>,
+    /// Sends everything, or the backlog while `ahead` sends what is new.
+    main: Cursor,
+    main_under_way: usize,
+    ahead: Option<Ahead>,
+    candidates: Cursor,
+    /// Records that the lane with the newest has not handed out.
+    unsent: i64,
     progress: Progress,
     progress_is_stored: bool,
     waiting: i64,
+    /// The number of the frame that staged samples are waiting for.
+    staged_frame: i64,
+    mark: Option<Mark>,
     /// Held for as long as the journal is open: two writers would use sequence numbers twice.
     _lock: Option<File>,
 }
@@ -80,25 +138,34 @@ pub struct Journal {
 impl Journal {
     /// Opens the journal in `directory`, or makes one whose epoch is `now_ms`.
     pub fn open(directory: &Path, options: JournalOptions, now_ms: i64) -> Result<Self> {
-        fs::create_dir_all(directory)
-            .with_context(|| format!("cannot create the journal in {}", directory.display()))?;
+        fs::create_dir_all(directory).map_err(|error| not_writable(directory, &error))?;
         let lock = options.durable.then(|| lock(directory)).transpose()?;
         let mut journal = Self {
             directory: directory.to_path_buf(),
             options,
+            room: u64::MAX,
             epoch: now_ms,
             next_seq: [1; CHANNELS],
             segments: VecDeque::new(),
-            cursor: Position::default(),
-            reader: None,
+            main: Cursor::default(),
+            main_under_way: 0,
+            ahead: None,
+            candidates: Cursor::default(),
+            unsent: 0,
             progress: progress::load(directory),
             progress_is_stored: false,
             waiting: 0,
+            staged_frame: 1,
+            mark: None,
             _lock: lock,
         };
         journal
             .recover(now_ms)
             .with_context(|| format!("cannot read the journal in {}", directory.display()))?;
+        if options.durable {
+            journal.mark =
+                Some(Mark::open(directory).map_err(|error| not_writable(directory, &error))?);
+        }
         Ok(journal)
     }
 
@@ -110,47 +177,78 @@ impl Journal {
         self.next_seq[usize::from(channel.index())]
     }
 
+    /// The highest sequence number in use of each channel that was ever used.
+    pub fn highest(&self) -> BTreeMap<Channel, i64> {
+        let highest = Channel::ALL.map(|channel| (channel, self.next_seq(channel) - 1));
+        highest.into_iter().filter(|(_, seq)| *seq > 0).collect()
+    }
+
     pub fn staging(&self) -> Staging {
         Staging::new(&self.directory)
     }
 
+    /// The number of the frame that staged samples are waiting for: the next one, or the next one
+    /// of the epoch before, where this one began at the start.
+    pub fn staged_frame(&self) -> i64 {
+        self.staged_frame
+    }
+
     /// Writes a message under the next sequence number of its channel. `make` is given that
-    /// number and answers the message.
+    /// number and answers the message. The note stays here (`notes`); an empty one is none.
     pub fn append(
         &mut self,
-        channel: Channel,
+        kind: Kind,
+        note: &[u8],
         now_ms: i64,
         make: impl FnOnce(i64) -> Vec<u8>,
     ) -> io::Result<i64> {
+        let channel = kind.channel();
         let seq = self.next_seq(channel);
-        let record = Record { channel, seq, payload: make(seq) };
+        let record = Record { kind, seq, note: note.to_vec(), payload: make(seq) };
         self.trim(now_ms)?;
         match self.write(&record) {
             Err(error) if is_full(&error) => {
                 // Give up the oldest for the newest, once.
                 warn!(%error, "the disk is full: dropping the oldest segment of the journal");
-                self.drop_oldest(1)?;
+                self.room = self.segments.iter().map(|segment| segment.bytes).sum();
+                self.drop_front()?;
                 self.write(&record)?;
             }
             written => written?,
         }
         self.next_seq[usize::from(channel.index())] = seq + 1;
         self.waiting += 1;
+        self.unsent += 1;
         Ok(seq)
     }
 
     fn write(&mut self, record: &Record) -> io::Result<()> {
-        let full = segment_bytes(self.options.limits.bytes_max);
+        let full = segment_bytes(self.options.limits.bytes_max.min(self.room));
         if self.segments.back().is_none_or(|last| last.bytes >= full) {
             self.start_segment()?;
         }
         let last = self.segments.back().expect("a segment was started if there was none");
         let path = self.path(last.index);
-        let end = segment::append(&path, last.bytes, record, self.options.durable)?;
+        let end = match segment::append(&path, last.bytes, record, self.options.durable) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Somebody has removed it. Where the directory is gone, this fails, too.
+                self.start_segment()?;
+                return self.write(record);
+            }
+            appended => appended?,
+        };
         let last = self.segments.back_mut().expect("it was there above");
         last.bytes = end;
         // What was just written is not acknowledged, even if all before it was.
         last.acknowledged_at = None;
+        if !record.note.is_empty() {
+            last.last_note = Some(record.seq);
+        }
+        let position = Position { segment: last.index, offset: end };
+        if let Some(mark) = &self.mark {
+            // The record is on disk. An old mark is on the safe side.
+            mark.store(End { epoch: self.epoch, position }).ok();
+        }
         Ok(())
     }
 
@@ -158,86 +256,28 @@ impl Journal {
         let newest = self.segments.back().map_or(0, |last| last.index);
         // Never an index that was used: the position up to which all was acknowledged may lie in
         // a segment that is no longer there.
-        let index = newest.max(self.cursor.segment).max(self.progress.position.segment) + 1;
+        let index =
+            newest.max(self.main.position().segment).max(self.progress.position.segment) + 1;
         let header = Header { epoch: self.epoch, next_seq: self.next_seq };
         segment::create(&self.path(index), header, self.options.durable)?;
-        self.segments.push_back(Segment { index, bytes: HEADER_BYTES, acknowledged_at: None });
+        self.segments.push_back(Segment::new(index, header));
         Ok(())
-    }
-
-    /// The next message to send, in the order of writing; `None` when all are under way.
-    pub fn next_to_send(&mut self) -> io::Result<Option<(Ticket, Record)>> {
-        loop {
-            let Some(current) = self.segments.iter().find(|s| s.index >= self.cursor.segment)
-            else {
-                return Ok(None);
-            };
-            let (index, bytes) = (current.index, current.bytes);
-            if index > self.cursor.segment || self.cursor.offset < HEADER_BYTES {
-                self.cursor = Position { segment: index, offset: HEADER_BYTES };
-                self.reader = None;
-            }
-            if self.cursor.offset < bytes
-                && let Some(found) = self.read_at_cursor()?
-            {
-                return Ok(Some(found));
-            }
-            self.reader = None;
-            if self.segments.back().is_none_or(|last| last.index == index) {
-                return Ok(None);
-            }
-            self.cursor = Position { segment: index + 1, offset: 0 };
-        }
-    }
-
-    fn read_at_cursor(&mut self) -> io::Result<Option<(Ticket, Record)>> {
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
-            none => {
-                let path = self.directory.join(file_name(self.cursor.segment));
-                none.insert(segment::reader(&path, self.cursor.offset)?)
-            }
-        };
-        let Some(record) = segment::read_record(reader)? else {
-            warn!(position = ?self.cursor, "the rest of a journal segment is damaged, skipping it");
-            return Ok(None);
-        };
-        self.cursor.offset += record.bytes();
-        let ticket = Ticket { channel: record.channel, seq: record.seq, end: self.cursor };
-        Ok(Some((ticket, record)))
-    }
-
-    /// Notes that all messages up to `ticket`, itself included, were acknowledged.
-    pub fn acknowledge(&mut self, ticket: Ticket, now_ms: i64) {
-        if ticket.end <= self.progress.position {
-            return;
-        }
-        self.progress.position = ticket.end;
-        let acked = &mut self.progress.acked[usize::from(ticket.channel.index())];
-        *acked = ticket.seq.max(*acked);
-        self.waiting = (self.waiting - 1).max(0);
-        self.progress_is_stored = false;
-        for segment in &mut self.segments {
-            let end = Position { segment: segment.index, offset: segment.bytes };
-            if segment.acknowledged_at.is_none() && end <= ticket.end {
-                segment.acknowledged_at = Some(now_ms);
-            }
-        }
-    }
-
-    /// Starts sending again at the first message that was not acknowledged.
-    pub fn rewind(&mut self) {
-        self.cursor = self.progress.position;
-        self.reader = None;
     }
 
     /// Writes down how far it was acknowledged, and drops what need not be kept.
     pub fn maintain(&mut self, now_ms: i64) -> io::Result<()> {
+        self.note_acknowledged_segments(now_ms);
         self.trim(now_ms)?;
         if !self.progress_is_stored {
-            progress::store(&self.directory, &self.progress)?;
-            self.progress_is_stored = true;
+            self.store_progress()?;
         }
+        Ok(())
+    }
+
+    fn store_progress(&mut self) -> io::Result<()> {
+        let progress = self.progress_with_ahead();
+        progress::store(&self.directory, &progress, self.options.durable)?;
+        self.progress_is_stored = true;
         Ok(())
     }
 
@@ -263,122 +303,81 @@ impl Journal {
         let facts: Vec<SegmentFacts> = self
             .segments
             .iter()
-            .map(|s| SegmentFacts { bytes: s.bytes, acknowledged_at: s.acknowledged_at })
+            .map(|s| SegmentFacts {
+                bytes: s.bytes,
+                acknowledged_at: s.acknowledged_at,
+                has_notes: s.last_note.is_some(),
+            })
             .collect();
         self.drop_oldest(segments_to_drop(now_ms, &facts, self.options.limits))
     }
 
     fn drop_oldest(&mut self, count: usize) -> io::Result<()> {
         for _ in 0..count.min(self.segments.len().saturating_sub(1)) {
-            let Some(oldest) = self.segments.front() else { break };
-            let (index, path) = (oldest.index, self.path(oldest.index));
-            let end = Position { segment: index, offset: oldest.bytes };
-            if end > self.progress.position {
-                self.count_dropped(index, &path)?;
-                // Before the file is gone: a kill in between must not forget the count.
-                progress::store(&self.directory, &self.progress)?;
-            }
-            fs::remove_file(path)?;
-            self.segments.pop_front();
+            self.drop_front()?;
         }
         Ok(())
     }
 
-    /// Counts what a segment that is about to go still had to send.
-    fn count_dropped(&mut self, index: u64, path: &Path) -> io::Result<()> {
-        let acked = self.progress.position;
-        let start =
-            if acked.segment == index { acked.offset.max(HEADER_BYTES) } else { HEADER_BYTES };
-        let mut reader = segment::reader(path, start)?;
-        let mut count = 0;
-        while let Some(record) = segment::read_record(&mut reader)? {
-            let channel = usize::from(record.channel.index());
-            self.progress.dropped[channel] += 1;
-            self.progress.acked[channel] = self.progress.acked[channel].max(record.seq);
-            count += 1;
+    /// Drops the oldest, even if it is the only one: the next record begins another.
+    fn drop_front(&mut self) -> io::Result<()> {
+        let Some(oldest) = self.segments.front() else { return Ok(()) };
+        let (index, path) = (oldest.index, self.path(oldest.index));
+        if oldest.last_note.is_some() {
+            warn!("the journal is full: dropped notes of log positions that are kept nowhere else");
         }
-        self.waiting = (self.waiting - count).max(0);
-        let after = Position { segment: index + 1, offset: 0 };
-        self.progress.position = self.progress.position.max(after);
-        self.cursor = self.cursor.max(after);
-        self.reader = None;
-        self.progress_is_stored = false;
-        warn!(messages = count, "the journal is full: dropped {count} messages that were not sent");
-        Ok(())
-    }
-
-    fn recover(&mut self, now_ms: i64) -> Result<()> {
-        let mut newest = None;
-        for index in segment_indexes(&self.directory)? {
-            let path = self.path(index);
-            let mut reader = segment::reader(&path, 0)?;
-            let Some(header) = segment::read_header(&mut reader)? else {
-                // A segment is created before anything is in it: a torn header holds nothing.
-                warn!("removing {}: it has no whole header", path.display());
-                fs::remove_file(&path)?;
-                continue;
-            };
-            self.epoch = header.epoch;
-            self.next_seq = header.next_seq;
-            if self.progress.epoch != header.epoch {
-                self.progress = Progress { epoch: header.epoch, ..Progress::default() };
-            }
-            self.recover_segment(index, &mut reader, now_ms)?;
-            newest = Some(index);
+        if oldest.end() > self.progress.position {
+            self.count_dropped(index)?;
         }
-        let end = self.segments.back().map_or(Position::default(), |last| Position {
-            segment: last.index,
-            offset: last.bytes,
-        });
-        if end < self.progress.position {
-            self.begin_anew(now_ms)?;
-        } else if newest.is_none() {
-            self.progress = Progress { epoch: self.epoch, ..Progress::default() };
-            info!(epoch = self.epoch, "made a new journal in {}", self.directory.display());
-        }
-        self.cursor = self.progress.position;
-        Ok(())
-    }
-
-    /// The journal ends before what was acknowledged: a damaged disk, files from a backup. Nobody
-    /// knows which numbers were used after that, so a new epoch begins. What is left was
-    /// acknowledged and goes.
-    fn begin_anew(&mut self, now_ms: i64) -> Result<()> {
-        warn!("the end of the journal is missing: beginning a new one");
-        for segment in self.segments.drain(..) {
-            fs::remove_file(self.directory.join(file_name(segment.index)))?;
-        }
-        self.epoch = now_ms.max(self.progress.epoch + 1);
-        self.next_seq = [1; CHANNELS];
-        self.waiting = 0;
-        let position = self.progress.position;
-        self.progress = Progress { epoch: self.epoch, position, ..Progress::default() };
-        Ok(())
-    }
-
-    /// Reads a segment to its last whole record; what is torn after it will be overwritten.
-    fn recover_segment(
-        &mut self,
-        index: u64,
-        reader: &mut BufReader<File>,
-        now_ms: i64,
-    ) -> Result<()> {
-        let mut end = Position { segment: index, offset: HEADER_BYTES };
-        while let Some(record) = segment::read_record(reader)? {
-            end.offset += record.bytes();
-            self.next_seq[usize::from(record.channel.index())] = record.seq + 1;
-            if end > self.progress.position {
-                self.waiting += 1;
+        // Before the file is gone: a kill in between must not forget the count. On a full disk
+        // there is room for it only after.
+        if !self.progress_is_stored {
+            match self.store_progress() {
+                Err(error) if !is_full(&error) => return Err(error),
+                _ => {}
             }
         }
-        let acknowledged_at = (end <= self.progress.position).then_some(now_ms);
-        self.segments.push_back(Segment { index, bytes: end.offset, acknowledged_at });
+        match fs::remove_file(path) {
+            // Somebody was faster, to make room.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+        self.segments.pop_front();
+        if !self.progress_is_stored {
+            self.store_progress()?;
+        }
         Ok(())
     }
 
     fn path(&self, index: u64) -> PathBuf {
         self.directory.join(file_name(index))
     }
+}
+
+impl Segment {
+    fn new(index: u64, header: Header) -> Self {
+        Self {
+            index,
+            epoch: header.epoch,
+            first_seq: header.next_seq,
+            bytes: HEADER_BYTES,
+            acknowledged_at: None,
+            last_note: None,
+        }
+    }
+
+    fn end(&self) -> Position {
+        Position { segment: self.index, offset: self.bytes }
+    }
+}
+
+/// What a person can do about a directory that cannot be written.
+fn not_writable(directory: &Path, error: &io::Error) -> anyhow::Error {
+    anyhow!(
+        "cannot write to {}: {error}; make it writable for the agent's user, or set \
+         MUSTER_AGENT_STATE_DIR to a directory that is",
+        directory.display()
+    )
 }
 
 fn is_full(error: &io::Error) -> bool {
@@ -402,7 +401,7 @@ fn segment_indexes(directory: &Path) -> io::Result<Vec<u64>> {
 
 fn lock(directory: &Path) -> Result<File> {
     let path = directory.join("lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let file = File::create(&path).map_err(|error| not_writable(directory, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {

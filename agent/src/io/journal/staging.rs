@@ -4,10 +4,10 @@
 //! frame, the file is known to be done with, whenever the agent was killed in between.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-use muster_schemas::Channel;
+use muster_schemas::Kind;
 use muster_schemas::codec::{ContentType, decode, encode};
 use muster_schemas::telemetry::Sample;
 
@@ -29,8 +29,12 @@ impl Staging {
     /// A kill of the process loses nothing of it. A power cut may cost the samples since the last
     /// frame: no disk has to be woken every few seconds for that.
     pub fn add(&self, frame_seq: i64, sample: &Sample) -> io::Result<()> {
-        let record =
-            Record { channel: Channel::Telemetry, seq: frame_seq, payload: encode(sample) };
+        let record = Record {
+            kind: Kind::Telemetry,
+            seq: frame_seq,
+            note: Vec::new(),
+            payload: encode(sample),
+        };
         let mut file = OpenOptions::new().append(true).create(true).open(self.path(frame_seq))?;
         let length = file.metadata()?.len();
         let written = file.write_all(&record.encode());
@@ -48,27 +52,63 @@ impl Staging {
         }
     }
 
-    /// The samples that wait for frame `frame_seq`; files of other frames are removed.
-    pub fn recover(&self, frame_seq: i64) -> io::Result<Vec<Sample>> {
-        let wanted = self.path(frame_seq);
+    /// Gives what waits for one frame to another.
+    pub fn rename(&self, frame_seq: i64, to: i64) -> io::Result<()> {
+        match fs::rename(self.path(frame_seq), self.path(to)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The samples that wait for frame `frame_seq`, which is `next_frame` from now on; files of
+    /// other frames are removed. Where the journal lost the end of an epoch, files of later
+    /// frames hold what is in no frame.
+    pub fn recover(&self, frame_seq: i64, next_frame: i64) -> io::Result<Vec<Sample>> {
+        let mut numbers = self.numbers()?;
+        let is_new_epoch = frame_seq != next_frame;
+        let waiting = numbers
+            .iter()
+            .copied()
+            .find(|number| *number == frame_seq || is_new_epoch && *number > frame_seq);
+        if let Some(number) = waiting.filter(|number| *number != next_frame) {
+            self.rename(number, next_frame)?;
+        }
+        numbers.retain(|number| *number != next_frame && Some(*number) != waiting);
+        for number in numbers {
+            self.remove(number)?;
+        }
+        if waiting.is_some() {
+            let file = fs::File::open(self.path(next_frame))?;
+            return read_all(&mut BufReader::new(file));
+        }
+        self.remove(next_frame)?;
+        Ok(Vec::new())
+    }
+
+    /// Of the frames that samples are staged for, in order.
+    fn numbers(&self) -> io::Result<Vec<i64>> {
+        let mut numbers = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
-            let path = entry?.path();
-            let is_staging = path.extension().is_some_and(|extension| extension == "samples");
-            if is_staging && path != wanted {
-                fs::remove_file(path)?;
-            }
+            let name = entry?.file_name();
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("frame-")?.strip_suffix(".samples"))
+                .and_then(|number| number.parse::<i64>().ok());
+            numbers.extend(number);
         }
-        match fs::File::open(wanted) {
-            Ok(file) => read_all(&mut BufReader::new(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 }
 
+/// More is never staged for a frame: it is closed at 256 kB, and a sample is smaller than that.
+/// What a longer file holds is not ours.
+const STAGED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 fn read_all(file: &mut impl io::Read) -> io::Result<Vec<Sample>> {
     let mut samples = Vec::new();
-    while let Some(record) = segment::read_record(file)? {
+    let mut file = file.take(STAGED_BYTES_MAX);
+    while let Some(record) = segment::read_record(&mut file)? {
         // What an older version wrote and this one cannot read is not worth a refusal to start.
         samples.extend(decode(ContentType::Msgpack, &record.payload).ok());
     }
