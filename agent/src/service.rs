@@ -1,66 +1,287 @@
-//! The agent at work: sample, frame, heartbeat, send, and answer.
+//! The agent at work: its parts, what they share, and in which order they begin and end.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod answering;
+mod beating;
+mod centre;
+mod inventory;
+mod live;
+mod sampling;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context, Result};
 use async_nats::Client;
 use async_nats::jetstream;
-use futures::StreamExt;
-use muster_nats::{BusOptions, connect, headers, publish, subjects};
+use muster_nats::{BusOptions, connect, publish};
 use muster_runtime::time::{duration_ms, now_ms};
-use muster_schemas::codec::encode;
-use muster_schemas::control::Reply;
-use muster_schemas::live::LiveSample;
-use muster_schemas::signals::Heartbeat;
-use muster_schemas::telemetry::Sample;
-use muster_schemas::{Channel, ENVELOPE_VERSION, HostId};
+use muster_schemas::HostId;
+use muster_schemas::control::{ConfigRequest, Reply};
+use muster_schemas::logs::LogFrame;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
+use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::io::control;
-use crate::io::from_system::Collector;
-use crate::io::journal::{Journal, JournalOptions};
-use crate::io::to_bus::send_journal;
+use crate::io::central::LastGood;
+use crate::io::collect::{CollectorSettings, SlowSources};
+use crate::io::from_logs::{LiveTap, LogFacts, LogFollower, LogSettings, LogSink};
+use crate::io::journal::JournalOptions;
+use crate::io::to_bus::{Resender, SendOptions, Sender};
 use crate::logic::journal_policy::JournalLimits;
-use crate::logic::live::LiveView;
+use crate::logic::logs::FloodLimits;
+use crate::logic::settings::{InForce, Own};
 use crate::recorder::Recorder;
 
-/// The first sample is taken this long after the start: long enough for shares to mean something,
-/// short enough for a new host to show up at once.
-const FIRST_SAMPLE_AFTER: Duration = Duration::from_secs(1);
+pub use beating::heartbeat;
 
-/// A live sample that cannot be handed to the connection in this time is out of date.
-const LIVE_PUBLISH_TIMEOUT: Duration = Duration::from_millis(500);
+/// Configuration requests that wait while one is being served. More is a mistake of the asker.
+const CONFIG_REQUESTS_MAX: usize = 8;
 
-pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
+/// How long a stopping agent waits for its parts: one that reads from a disk that hangs may never
+/// end.
+const LAST_WORDS_TIME: Duration = Duration::from_secs(3);
+
+/// Log files that are followed at most: 20,000 positions are 4 MB, and more of them in the paths of
+/// one host is a glob that means too much.
+const LOG_FILES_MAX: usize = 20_000;
+
+/// What the parts of one agent share.
+pub struct Agent {
+    pub host: HostId,
+    pub config: Config,
+    /// Where the configuration was read from, to read it again.
+    config_file: Option<PathBuf>,
+    recorder: Arc<Recorder>,
+    bus: Client,
+    started: Instant,
+    in_force: watch::Sender<InForce>,
+    /// To the part that talks with the centre.
+    config_requests: mpsc::Sender<(ConfigRequest, oneshot::Sender<Reply>)>,
+    resender: Resender,
+    /// Until it is stopped.
+    logs: Mutex<Option<LogFollower>>,
+    log_tap: LiveTap,
+    /// What is slow to find out, for the live view to show too.
+    slow: Mutex<SlowSources>,
+    /// Held while a list of all processes is made.
+    process_lists: tokio::sync::Mutex<()>,
+    reports: Mutex<Reports>,
+}
+
+/// What one part found out and another tells.
+#[derive(Debug, Clone, Default)]
+struct Reports {
+    collector_errors: BTreeMap<String, String>,
+    clock_offset_ms: Option<i64>,
+    live_telemetry: bool,
+    live_logs: bool,
+}
+
+impl Agent {
+    fn reports(&self) -> MutexGuard<'_, Reports> {
+        self.reports.lock().expect("nothing panics while it holds the reports")
+    }
+
+    /// The errors of all collectors, the log follower's among them.
+    fn collector_errors(&self) -> BTreeMap<String, String> {
+        let mut errors = self.reports().collector_errors.clone();
+        errors.extend(self.log_facts().errors);
+        errors
+    }
+
+    /// How following logs goes; nothing once it is stopped.
+    fn log_facts(&self) -> LogFacts {
+        self.logs().as_ref().map(LogFollower::facts).unwrap_or_default()
+    }
+
+    fn logs(&self) -> MutexGuard<'_, Option<LogFollower>> {
+        self.logs.lock().expect("nothing panics while it holds the log follower")
+    }
+
+    fn slow(&self) -> MutexGuard<'_, SlowSources> {
+        self.slow.lock().expect("nothing panics while it holds the slow sources")
+    }
+}
+
+pub async fn run(
+    config: Config,
+    config_file: Option<PathBuf>,
+    stop: CancellationToken,
+) -> Result<()> {
     let host = config.host_id()?;
     let directory = config.state_dir.join("journal");
     let recorder =
         Arc::new(Recorder::open(host.clone(), &directory, journal_options(&config), now_ms())?);
+    let in_force = restore(&config);
+    let connected = Arc::new(Notify::new());
     let bus = connect(BusOptions {
         url: config.nats_url.clone(),
         credentials: config.nats_credentials.clone(),
         name: format!("muster-agent {host}"),
         inbox_prefix: Some(format!("_INBOX.{host}")),
+        connected: Some(connected.clone()),
     })
     .await?;
-    let epoch = recorder.epoch();
+    let log_tap = LiveTap::default();
+    let log_settings = log_settings(&config, &in_force);
+    let logs = LogFollower::start(log_settings, recorder.clone(), log_tap.clone())
+        .context("logs cannot be followed")?;
+    let (config_requests, requests) = mpsc::channel(CONFIG_REQUESTS_MAX);
+    let options = SendOptions { replay_bytes_per_s: config.replay_bytes_per_s };
+    let (sender, resender) = Sender::new(recorder.clone(), publish_context(&bus), options);
+    let agent = Arc::new(Agent {
+        host,
+        config,
+        config_file,
+        recorder,
+        bus,
+        started: Instant::now(),
+        in_force: watch::Sender::new(in_force),
+        config_requests,
+        resender,
+        logs: Mutex::new(Some(logs)),
+        log_tap,
+        slow: Mutex::default(),
+        process_lists: tokio::sync::Mutex::default(),
+        reports: Mutex::default(),
+    });
+    let (host, epoch) = (&agent.host, agent.recorder.epoch());
     info!(host.id = %host, epoch, version = env!("CARGO_PKG_VERSION"), "the agent is running");
+    work(&agent, sender, connected, requests, stop).await
+}
 
+async fn work(
+    agent: &Arc<Agent>,
+    sender: Sender,
+    connected: Arc<Notify>,
+    requests: mpsc::Receiver<(ConfigRequest, oneshot::Sender<Reply>)>,
+    stop: CancellationToken,
+) -> Result<()> {
     let mut tasks = JoinSet::new();
-    let stream = publish_context(&bus);
-    tasks.spawn(send_journal(recorder.clone(), stream, stop.clone()));
-    tasks.spawn(sample(recorder.clone(), config.clone(), stop.clone()));
-    tasks.spawn(beat(recorder, config.heartbeat_interval, stop.clone()));
-    tasks.spawn(answer(bus, host, stop));
+    tasks.spawn(sampling::run(agent.clone(), stop.clone()));
+    tasks.spawn(beating::run(agent.clone(), stop.clone()));
+    tasks.spawn(inventory::run(agent.clone(), stop.clone()));
+    tasks.spawn(answering::run(agent.clone(), stop.clone()));
+    tasks.spawn(follow_settings(agent.clone(), stop.clone()));
+    // Before anything is sent: the centre knows which numbers were used.
+    let met = centre::meet(agent, &connected, &stop).await;
+    tasks.spawn(centre::run(agent.clone(), connected, requests, met, stop.clone()));
+    // The sender goes on until the others have said their last.
+    let said = CancellationToken::new();
+    let sending = tokio::spawn(sender.run(said.clone()));
+    let late = async {
+        stop.cancelled().await;
+        sleep(LAST_WORDS_TIME).await;
+    };
+    let ended = tokio::select! {
+        ended = all(tasks) => ended,
+        () = late => {
+            warn!("a part of the agent does not end; going without it");
+            Ok(())
+        }
+    };
+    said.cancel();
+    sending.await.context("the sender failed")?;
+    ended
+}
+
+async fn all(mut tasks: JoinSet<()>) -> Result<()> {
     while let Some(ended) = tasks.join_next().await {
         ended.context("a part of the agent failed")?;
     }
     Ok(())
+}
+
+impl LogSink for Recorder {
+    fn commit(&self, frame: LogFrame, note: &[u8]) -> io::Result<i64> {
+        self.record_logs(frame, note, now_ms())
+    }
+
+    fn notes(&self) -> io::Result<Vec<(i64, i64, Vec<u8>)>> {
+        self.log_notes()
+    }
+
+    fn last(&self) -> (i64, i64) {
+        self.last_logs()
+    }
+
+    fn checkpointed(&self, epoch: i64, seq: i64) {
+        self.checkpointed_logs(epoch, seq);
+    }
+}
+
+/// The last good central configuration, for a start without the bus.
+fn restore(config: &Config) -> InForce {
+    let own = Own { settings: config.settings(), pinned: config.pinned() };
+    let mut in_force = InForce::new(own);
+    let restored = LastGood::new(&config.state_dir).load();
+    match restored {
+        Ok(Some(central)) => {
+            if let Err(reason) = in_force.take(central) {
+                warn!("the stored central configuration is not used: {reason}");
+            }
+        }
+        Ok(None) => {}
+        Err(error) => warn!("going on without the stored central configuration: {error:#}"),
+    }
+    in_force
+}
+
+/// Hands changed settings to the log follower, and stops it in the end.
+async fn follow_settings(agent: Arc<Agent>, stop: CancellationToken) {
+    let mut changes = agent.in_force.subscribe();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            changed = changes.changed() => if changed.is_err() { break },
+        }
+        let settings = log_settings(&agent.config, &changes.borrow_and_update());
+        if let Some(logs) = &*agent.logs() {
+            logs.apply(settings);
+        }
+    }
+    let logs = agent.logs().take();
+    if let Some(logs) = logs
+        && spawn_blocking(move || logs.stop()).await.is_err()
+    {
+        warn!("the log follower did not stop in order");
+    }
+}
+
+fn log_settings(config: &Config, in_force: &InForce) -> LogSettings {
+    let settings = in_force.settings();
+    let on = |name: &str| settings.collectors.as_ref().is_none_or(|all| all[name]);
+    let paths = if on("logs") { settings.log_paths.clone() } else { None };
+    let paths = paths.unwrap_or_default();
+    LogSettings {
+        journald: on("journald"),
+        paths,
+        least: config.log_severity,
+        flood: FloodLimits {
+            lines_per_min: config.log_lines_per_min.into(),
+            bytes_per_min: config.log_bytes_per_min,
+        },
+        state_dir: config.state_dir.clone(),
+        files_max: LOG_FILES_MAX,
+        journal_directory: None,
+        read_from_start: false,
+    }
+}
+
+fn collector_settings(config: &Config, in_force: &InForce) -> CollectorSettings {
+    let settings = in_force.settings();
+    CollectorSettings {
+        enabled: settings.collectors.clone().unwrap_or_default(),
+        host_root: config.host_root.clone(),
+        scripts_dir: config.scripts_dir.clone(),
+        prometheus_urls: config.prometheus_urls.clone(),
+        mask_arguments: settings.mask_arguments.clone().unwrap_or_default(),
+    }
 }
 
 pub fn publish_context(bus: &Client) -> jetstream::Context {
@@ -77,147 +298,4 @@ pub fn journal_options(config: &Config) -> JournalOptions {
         },
         durable: true,
     }
-}
-
-/// Samples and frames, until told to stop; the last frame is closed then.
-async fn sample(recorder: Arc<Recorder>, config: Config, stop: CancellationToken) {
-    let mut collector = start_collector().await;
-    let first = Instant::now() + FIRST_SAMPLE_AFTER.min(config.sample_interval);
-    let mut samples = interval_at(first, config.sample_interval);
-    samples.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    // The first frame leaves with the first sample: a new host shows up at once.
-    let mut frame_due = first;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            _ = samples.tick() => {}
-        }
-        let Some((back, sample)) = look(collector.take()).await else {
-            collector = start_collector().await;
-            continue;
-        };
-        collector = Some(back);
-        recorder.record_sample(sample, now_ms());
-        if Instant::now() >= frame_due {
-            recorder.close_frame(now_ms());
-            recorder.maintain(now_ms());
-            // Half a sample of slack, so that a late tick does not skip a whole sample.
-            frame_due = Instant::now() + config.publish_interval - config.sample_interval / 2;
-        }
-    }
-    recorder.close_frame(now_ms());
-}
-
-async fn start_collector() -> Option<Collector> {
-    match spawn_blocking(Collector::start).await {
-        Ok(Ok(collector)) => Some(collector),
-        Ok(Err(error)) => {
-            warn!("no samples can be taken: {error:#}");
-            None
-        }
-        Err(error) => {
-            warn!(%error, "the collector failed to start");
-            None
-        }
-    }
-}
-
-/// Takes one sample on a thread of its own: a disk that hangs must not hold up the rest.
-async fn look(collector: Option<Collector>) -> Option<(Collector, Sample)> {
-    let mut collector = collector?;
-    let taken = spawn_blocking(move || {
-        let sample = collector.sample();
-        (collector, sample)
-    });
-    match taken.await {
-        Ok(taken) => Some(taken),
-        Err(error) => {
-            warn!(%error, "the collector failed");
-            None
-        }
-    }
-}
-
-async fn beat(recorder: Arc<Recorder>, interval: Duration, stop: CancellationToken) {
-    let started = Instant::now();
-    let mut beats = interval_at(started, interval);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = beats.tick() => {}
-        }
-        recorder.record_heartbeat(now_ms(), |journal| heartbeat(journal, interval, started));
-    }
-}
-
-pub fn heartbeat(journal: &Journal, interval: Duration, started: Instant) -> Heartbeat {
-    let progress = |channel| journal.progress(channel).map(|progress| (channel, progress));
-    Heartbeat {
-        agent_version: env!("CARGO_PKG_VERSION").into(),
-        interval_ms: duration_ms(interval),
-        agent_uptime_s: i64::try_from(started.elapsed().as_secs()).unwrap_or(i64::MAX),
-        channels: Channel::ALL.into_iter().filter_map(progress).collect(),
-        journal: journal.health(),
-    }
-}
-
-/// Listens for requests and publishes the live view they ask for.
-async fn answer(bus: Client, host: HostId, stop: CancellationToken) {
-    let subject = subjects::control_all(&host);
-    let mut requests = loop {
-        match bus.subscribe(subject.clone()).await {
-            Ok(requests) => break requests,
-            Err(error) => {
-                warn!(%error, "cannot listen for requests");
-                sleep(Duration::from_secs(1)).await;
-            }
-        }
-    };
-    let mut view = LiveView::default();
-    let mut collector = None;
-    loop {
-        let wake_at = view.next_deadline().map(instant_of);
-        tokio::select! {
-            () = stop.cancelled() => return,
-            Some(message) = requests.next() => {
-                let reply = match control::read(&host, &message) {
-                    Ok(request) => {
-                        view.observe(now_ms(), request);
-                        Reply::Accepted
-                    }
-                    Err(reason) => Reply::Refused { reason },
-                };
-                debug!(?reply, subject = %message.subject, "answered a request");
-                control::answer(&bus, message, reply).await;
-            }
-            () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
-        }
-        if view.is_open() && collector.is_none() {
-            collector = start_collector().await;
-        }
-        if view.tick(now_ms()) {
-            let Some((back, sample)) = look(collector.take()).await else { continue };
-            collector = Some(back);
-            show(&bus, &host, sample).await;
-        }
-        if !view.is_open() {
-            collector = None;
-        }
-    }
-}
-
-async fn show(bus: &Client, host: &HostId, sample: Sample) {
-    let live = LiveSample { v: ENVELOPE_VERSION, host: host.clone(), sample };
-    let payload = encode(&live).into();
-    let subject = subjects::live_telemetry(host);
-    let publish = bus.publish_with_headers(subject, headers::msgpack(), payload);
-    if !matches!(timeout(LIVE_PUBLISH_TIMEOUT, publish).await, Ok(Ok(()))) {
-        debug!("a live sample was left out: the bus does not take it");
-    }
-}
-
-fn instant_of(deadline_ms: i64) -> Instant {
-    let ahead = u64::try_from(deadline_ms.saturating_sub(now_ms())).unwrap_or(0);
-    Instant::now() + Duration::from_millis(ahead)
 }

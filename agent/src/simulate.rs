@@ -40,6 +40,7 @@ pub async fn run(config: Config, hosts: usize, stop: CancellationToken) -> Resul
         credentials: config.nats_credentials.clone(),
         name: format!("muster-agent simulate {hosts}"),
         inbox_prefix: None,
+        connected: None,
     })
     .await?;
     let stream = publish_context(&bus);
@@ -132,7 +133,11 @@ impl SyntheticHost {
         self.traffic = (self.traffic * noise(0.15)).clamp(100.0, 1e8);
         let usage = (self.cpu_level * wave).min(100.0);
         let cores = (0..self.cores).map(|_| round_fraction((usage * noise(0.4)).min(100.0)));
-        let cpu = Cpu { usage_percent: round_fraction(usage), cores_percent: cores.collect() };
+        let cpu = Cpu {
+            usage_percent: round_fraction(usage),
+            cores_percent: cores.collect(),
+            ..Cpu::default()
+        };
         let (rx, tx) = ((self.traffic * wave) as i64, (self.traffic * 0.6 * noise(0.2)) as i64);
         let runnable = usage / 100.0 * self.cores as f64;
         Sample {
@@ -152,11 +157,12 @@ impl SyntheticHost {
                 write_bytes_per_s: (rx / 7) & !511,
                 reads_per_s: round_fraction(rx as f64 / 1e5),
                 writes_per_s: round_fraction(rx as f64 / 4e4),
+                ..Disk::default()
             }],
             networks: vec![network("eth0", rx, tx), network("lo", 1200, 1200)],
             tcp_connections: (usage * 3.0) as i64 + 4,
             processes: self.processes(usage),
-            sensors: Vec::new(),
+            ..Sample::default()
         }
     }
 
@@ -168,6 +174,7 @@ impl SyntheticHost {
             available_bytes: self.memory_total - used_bytes,
             swap_total_bytes: 2 * GIB,
             swap_used_bytes: 0,
+            ..Memory::default()
         }
     }
 
@@ -181,6 +188,7 @@ impl SyntheticHost {
             total_bytes: self.disk_total,
             used_bytes,
             available_bytes: self.disk_total - used_bytes,
+            ..Filesystem::default()
         }
     }
 
@@ -191,9 +199,15 @@ impl SyntheticHost {
             name: (*name).to_owned(),
             cpu_percent: round_fraction(usage * self.cores as f64 / (rank + 2) as f64),
             memory_bytes: (self.memory_total / (8 * (rank as i64 + 1))) & !4095,
+            ..Process::default()
         };
         let top: Vec<Process> = names.iter().enumerate().map(process).collect();
-        Processes { total: 120 + usage as i64, top_cpu: top.clone(), top_memory: top }
+        Processes {
+            total: 120 + usage as i64,
+            top_cpu: top.clone(),
+            top_memory: top,
+            ..Processes::default()
+        }
     }
 }
 
@@ -206,5 +220,6 @@ fn network(interface: &str, rx: i64, tx: i64) -> Network {
         tx_packets_per_s: round_fraction(tx as f64 / 700.0),
         rx_errors_per_s: 0.0,
         tx_errors_per_s: 0.0,
+        ..Network::default()
     }
 }

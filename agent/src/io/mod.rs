@@ -1,7 +1,10 @@
 //! What the agent touches, a file for each other end.
 
+pub mod central;
+pub mod collect;
 pub mod control;
-pub mod from_system;
+pub mod from_logs;
+pub mod install;
 pub mod journal;
-pub mod proc_files;
+pub mod system_info;
 pub mod to_bus;

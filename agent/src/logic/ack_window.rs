@@ -5,19 +5,19 @@
 
 use std::collections::VecDeque;
 
-/// Positions under way, in the order in which they were sent.
+/// Positions under way, in the order in which they were sent, and what became of each.
 #[derive(Debug)]
-pub struct AckWindow<P> {
-    under_way: VecDeque<(P, bool)>,
+pub struct AckWindow<P, O> {
+    under_way: VecDeque<(P, Option<O>)>,
 }
 
-impl<P> Default for AckWindow<P> {
+impl<P, O> Default for AckWindow<P, O> {
     fn default() -> Self {
         Self { under_way: VecDeque::new() }
     }
 }
 
-impl<P: Copy + PartialEq> AckWindow<P> {
+impl<P: Copy + PartialEq, O: Copy> AckWindow<P, O> {
     pub fn len(&self) -> usize {
         self.under_way.len()
     }
@@ -27,18 +27,18 @@ impl<P: Copy + PartialEq> AckWindow<P> {
     }
 
     pub fn sent(&mut self, position: P) {
-        self.under_way.push_back((position, false));
+        self.under_way.push_back((position, None));
     }
 
-    /// Notes an acknowledgement; answers the positions that now have nothing unacknowledged before
-    /// them, in order.
-    pub fn acknowledged(&mut self, position: P) -> Vec<P> {
+    /// Notes what became of one; answers those that now have nothing undecided before them, in
+    /// order. One that is not under way changes nothing.
+    pub fn settled(&mut self, position: P, outcome: O) -> Vec<(P, O)> {
         if let Some(entry) = self.under_way.iter_mut().find(|(p, _)| *p == position) {
-            entry.1 = true;
+            entry.1 = Some(outcome);
         }
         let mut settled = Vec::new();
-        while let Some((position, true)) = self.under_way.front() {
-            settled.push(*position);
+        while let Some((position, Some(outcome))) = self.under_way.front() {
+            settled.push((*position, *outcome));
             self.under_way.pop_front();
         }
         settled
@@ -55,11 +55,11 @@ mod tests {
     fn a_hole_holds_back_what_comes_after_it() {
         let mut window = AckWindow::default();
         (1..=4).for_each(|position| window.sent(position));
-        assert!(window.acknowledged(2).is_empty());
-        assert!(window.acknowledged(4).is_empty());
-        assert_eq!(window.acknowledged(1), [1, 2]);
-        assert!(window.acknowledged(1).is_empty());
-        assert_eq!(window.acknowledged(3), [3, 4]);
+        assert!(window.settled(2, 'a').is_empty());
+        assert!(window.settled(4, 'b').is_empty());
+        assert_eq!(window.settled(1, 'c'), [(1, 'c'), (2, 'a')]);
+        assert!(window.settled(1, 'd').is_empty());
+        assert_eq!(window.settled(3, 'e'), [(3, 'e'), (4, 'b')]);
         assert!(window.is_empty());
     }
 
@@ -74,7 +74,7 @@ mod tests {
             let mut reached = Vec::new();
             for position in order {
                 acknowledged[position] = true;
-                reached.extend(window.acknowledged(position));
+                reached.extend(window.settled(position, ()).into_iter().map(|(position, ())| position));
                 let contiguous = acknowledged.iter().take_while(|yes| **yes).count();
                 prop_assert_eq!(&reached, &(0..contiguous).collect::<Vec<_>>());
             }

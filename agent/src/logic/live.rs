@@ -64,9 +64,12 @@ impl LiveView {
 
 #[cfg(test)]
 mod tests {
+    use muster_schemas::control::LiveTopic;
+
     use super::*;
 
-    const REQUEST: LiveRequest = LiveRequest { interval_ms: 1000, lease_ms: 15_000 };
+    const REQUEST: LiveRequest =
+        LiveRequest { topic: LiveTopic::Telemetry, interval_ms: 1000, lease_ms: 15_000 };
 
     #[test]
     fn samples_are_due_at_the_interval_until_the_lease_ends() {

@@ -1,7 +1,30 @@
 //! What the agent decides, as arithmetic: no IO, no clock.
 
 pub mod ack_window;
+pub mod containers;
+pub mod cpu;
+pub mod dbus;
+pub mod exposition;
+pub mod follow;
+pub mod gpu;
+pub mod host_facts;
+pub mod http_response;
 pub mod journal_policy;
+pub mod judge;
 pub mod live;
+pub mod log_rate;
+pub mod logs;
+pub mod mask;
+pub mod memory;
+pub mod mounts;
+pub mod process;
 pub mod rates;
+pub mod readdress;
+pub mod replay;
+pub mod scan;
+pub mod script_lines;
+pub mod settings;
+pub mod smart;
+pub mod sockets;
 pub mod top;
+pub mod virtualisation;

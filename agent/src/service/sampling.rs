@@ -1,0 +1,190 @@
+//! Samples and frames, and what the rules make of each sample.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_runtime::time::now_ms;
+use muster_schemas::conditions::Candidate;
+use muster_schemas::telemetry::Sample;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::{Agent, collector_settings};
+use crate::io::collect::Collectors;
+use crate::logic::judge::Judge;
+use crate::logic::log_rate::LogRate;
+use crate::logic::settings::InForce;
+
+/// The first sample is taken this long after the start: long enough for shares to mean something,
+/// short enough for a new host to show up at once.
+const FIRST_SAMPLE_AFTER: Duration = Duration::from_secs(1);
+
+/// A sample takes milliseconds. What takes this long hangs.
+const SAMPLE_PATIENCE: Duration = Duration::from_secs(15);
+
+struct Pace {
+    sample: Duration,
+    publish: Duration,
+}
+
+impl Pace {
+    fn of(in_force: &InForce) -> Self {
+        let settings = in_force.settings();
+        let of = |ms: Option<i64>| Duration::from_millis(ms.unwrap_or(5_000).unsigned_abs());
+        Self { sample: of(settings.sample_interval_ms), publish: of(settings.publish_interval_ms) }
+    }
+
+    /// Half a sample of slack, so that a late tick does not skip a whole sample.
+    fn frame_due(&self) -> Instant {
+        Instant::now() + self.publish - self.sample / 2
+    }
+
+    fn ticks(&self, first: Instant) -> Interval {
+        let mut ticks = interval_at(first, self.sample);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        ticks
+    }
+}
+
+/// Until told to stop; the last frame is closed then.
+pub(super) async fn run(agent: Arc<Agent>, stop: CancellationToken) {
+    let mut changes = agent.in_force.subscribe();
+    let mut pace = Pace::of(&changes.borrow_and_update());
+    let mut sampler = Sampler::new(&agent).await;
+    let first = Instant::now() + FIRST_SAMPLE_AFTER.min(pace.sample);
+    let mut ticks = pace.ticks(first);
+    // The first frame leaves with the first sample: a new host shows up at once.
+    let mut frame_due = first;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                let wanted = Pace::of(&changes.borrow_and_update());
+                if wanted.sample != pace.sample {
+                    ticks = wanted.ticks(Instant::now() + wanted.sample);
+                }
+                pace = wanted;
+                frame_due = frame_due.min(pace.frame_due());
+                sampler.apply(&agent);
+                continue;
+            }
+            _ = ticks.tick() => {}
+        }
+        tokio::select! {
+            () = sampler.sample(&agent, pace.publish) => {}
+            () = stop.cancelled() => break,
+        }
+        if Instant::now() >= frame_due {
+            agent.recorder.close_frame(now_ms());
+            agent.recorder.maintain(now_ms());
+            frame_due = pace.frame_due();
+        }
+    }
+    agent.recorder.close_frame(now_ms());
+}
+
+/// The collectors, and the rules that look at what they bring.
+struct Sampler {
+    /// `None` while they are at work, or after they failed.
+    collectors: Option<Collectors>,
+    /// At work: a sample is taken on a thread of its own.
+    taking: Option<JoinHandle<(Collectors, Sample)>>,
+    settings_changed: bool,
+    judge: Judge,
+    log_rate: LogRate,
+}
+
+impl Sampler {
+    async fn new(agent: &Agent) -> Self {
+        let mut sampler = Self {
+            collectors: start(agent).await,
+            taking: None,
+            settings_changed: false,
+            judge: Judge::default(),
+            log_rate: LogRate::default(),
+        };
+        sampler.apply(agent);
+        sampler
+    }
+
+    fn apply(&mut self, agent: &Agent) {
+        self.settings_changed = true;
+        let conditions = agent.in_force.borrow().conditions().to_vec();
+        record_candidates(agent, self.judge.apply(now_ms(), &conditions));
+    }
+
+    /// Takes one sample. A file that hangs must hold up neither the frames nor the stop: what is
+    /// not there in time is waited for at the next tick.
+    async fn sample(&mut self, agent: &Agent, repeat: Duration) {
+        if self.taking.is_none() {
+            let Some(collectors) = self.collectors.take() else {
+                self.collectors = start(agent).await;
+                return;
+            };
+            self.taking = Some(self.begin(agent, collectors));
+        }
+        let Some(taking) = &mut self.taking else { return };
+        let Ok(taken) = timeout(SAMPLE_PATIENCE, taking).await else {
+            let reason = format!("a source has not answered for {SAMPLE_PATIENCE:?} or longer");
+            warn!("no samples: {reason}");
+            agent.reports().collector_errors.insert("collectors".into(), reason);
+            return;
+        };
+        self.taking = None;
+        match taken {
+            Ok((collectors, sample)) => {
+                agent.reports().collector_errors = collectors.errors();
+                self.collectors = Some(collectors);
+                self.take(agent, sample, repeat);
+            }
+            Err(error) => warn!(%error, "the collectors failed and are started again"),
+        }
+    }
+
+    fn begin(
+        &mut self,
+        agent: &Agent,
+        mut collectors: Collectors,
+    ) -> JoinHandle<(Collectors, Sample)> {
+        let changed = std::mem::take(&mut self.settings_changed)
+            .then(|| collector_settings(&agent.config, &agent.in_force.borrow()));
+        spawn_blocking(move || {
+            if let Some(settings) = changed {
+                collectors.apply(&settings);
+            }
+            let sample = collectors.sample();
+            (collectors, sample)
+        })
+    }
+
+    fn take(&mut self, agent: &Agent, sample: Sample, repeat: Duration) {
+        let error_lines = agent.log_facts().error_lines;
+        let log_errors_per_min = self.log_rate.observe(sample.at, error_lines);
+        let repeat_ms = i64::try_from(repeat.as_millis()).unwrap_or(i64::MAX);
+        let candidates = self.judge.observe(&sample, log_errors_per_min, repeat_ms);
+        agent.recorder.record_sample(sample, now_ms());
+        record_candidates(agent, candidates);
+    }
+}
+
+fn record_candidates(agent: &Agent, candidates: Vec<Candidate>) {
+    for candidate in candidates {
+        if let Err(error) = agent.recorder.record(candidate, now_ms()) {
+            error!(%error, "cannot write a candidate to the journal");
+        }
+    }
+}
+
+async fn start(agent: &Agent) -> Option<Collectors> {
+    let settings = collector_settings(&agent.config, &agent.in_force.borrow());
+    let started = spawn_blocking(move || Collectors::start(&settings)).await;
+    let collectors =
+        started.inspect_err(|error| warn!(%error, "the collectors failed to start")).ok()?;
+    *agent.slow() = collectors.slow_sources();
+    Some(collectors)
+}
