@@ -44,6 +44,13 @@ impl Api {
         Ok((answer.status().as_u16(), answer.json().await?))
     }
 
+    /// Status and JSON body of a `PUT` below `/api/v1`.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let request = self.http.put(format!("{}/api/v1{path}", self.url)).bearer_auth(&self.token);
+        let answer = request.json(body).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    }
+
     /// As [`Api::get`], where anything but 200 is an error.
     pub async fn read(&self, path: &str) -> Result<Value> {
         match self.get(path).await? {

@@ -9,8 +9,10 @@ use bytes::Bytes;
 use futures::StreamExt;
 use muster_nats::{BusOptions, Stream, connect, headers, subjects};
 use muster_schemas::codec::{decode, encode};
+use muster_schemas::control::Reply;
 use muster_schemas::telemetry::{Network, Sample, TelemetryFrame};
-use muster_schemas::{ENVELOPE_VERSION, Envelope, HostId};
+use muster_schemas::{Durable, ENVELOPE_VERSION, Envelope, HostId, Kind};
+use serde::Serialize;
 
 pub struct Bus {
     pub client: async_nats::Client,
@@ -32,6 +34,7 @@ impl Bus {
             credentials: None,
             name: "muster-tests".into(),
             inbox_prefix: None,
+            connected: None,
         })
         .await?;
         let context = jetstream::new(client.clone());
@@ -66,8 +69,24 @@ impl Bus {
         suffix: &str,
     ) -> Result<()> {
         let id = format!("{}{suffix}", frame.message_id());
-        let subject = subjects::telemetry(&frame.host);
+        let subject = subjects::durable(&frame.host, Kind::Telemetry);
         self.publish(&subject, headers::durable(&id), encode(frame)).await
+    }
+
+    /// Asks an agent; `body` travels as MessagePack.
+    pub async fn request(&self, host: &HostId, verb: &str, body: &impl Serialize) -> Result<Reply> {
+        let subject = subjects::control(host, verb);
+        let request =
+            async_nats::Request::new().headers(headers::msgpack()).payload(encode(body).into());
+        let message = self.client.send_request(subject, request).await?;
+        Ok(decode(headers::content_type(message.headers.as_ref())?, &message.payload)?)
+    }
+
+    /// Publishes any durable message under its own id.
+    pub async fn publish_message<T: Durable>(&self, message: &Envelope<T>) -> Result<()> {
+        let subject = subjects::durable(&message.host, message.body.kind());
+        let id = message.message_id().to_string();
+        self.publish(&subject, headers::durable(&id), encode(message)).await
     }
 
     /// All messages a stream holds now, oldest first.
@@ -92,7 +111,7 @@ impl Bus {
     pub async fn published_sample_times(&self, host: &HostId) -> Result<BTreeSet<i64>> {
         let mut times = BTreeSet::new();
         for message in self.read_all(Stream::Telemetry).await? {
-            if message.subject != subjects::telemetry(host) {
+            if message.subject != subjects::durable(host, Kind::Telemetry) {
                 continue;
             }
             let content_type = headers::content_type(Some(&message.headers))?;
@@ -113,6 +132,12 @@ pub struct TestHost {
 impl TestHost {
     pub fn new(id: &str) -> Self {
         Self { id: id.parse().expect("a test's host id is valid"), epoch: 1_700_000_000_000 }
+    }
+
+    /// Any durable message.
+    pub fn message<T: Durable>(&self, seq: i64, sent_at: i64, body: T) -> Envelope<T> {
+        let (host, epoch) = (self.id.clone(), self.epoch);
+        Envelope { v: ENVELOPE_VERSION, host, epoch, seq, sent_at, body }
     }
 
     /// A frame of one sample for each of the times.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, helpers included")]
 
+mod agent;
+mod agent_data;
 mod bad_input;
 mod configuration;
 mod gateway;
@@ -9,4 +11,6 @@ mod kills;
 mod migrations;
 mod once;
 mod presence;
+mod replay;
+mod settings;
 mod setup;

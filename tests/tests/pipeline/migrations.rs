@@ -1,6 +1,7 @@
 //! The schema: safe from many processes at once, and never used by a binary that is older.
 
 use muster_runtime::migrate::{check, migrate};
+use muster_schemas::sql::{Engine, MIGRATIONS};
 use muster_stack::{PostgresOptions, PostgresServer};
 use muster_tests::database::Database;
 
@@ -9,11 +10,11 @@ async fn many_processes_may_migrate_at_once() {
     let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
     let server = PostgresServer::start_temporary(options).await.unwrap();
     let url = server.create_database("migrations").await.unwrap();
-    assert_eq!(check(&url).await.unwrap(), ["main_job"]);
+    assert_eq!(check(&url).await.unwrap(), ["main_job", "agent_in_full"]);
     let together = (0..5).map(|_| migrate(&url));
     let done = futures::future::try_join_all(together).await.unwrap();
     let applied: Vec<_> = done.iter().flat_map(|migrated| &migrated.applied).collect();
-    assert_eq!(applied, [&"main_job"]);
+    assert_eq!(applied, [&"main_job", &"agent_in_full"]);
     assert!(check(&url).await.unwrap().is_empty());
 
     let database = Database::connect(&url).await.unwrap();
@@ -21,6 +22,39 @@ async fn many_processes_may_migrate_at_once() {
     database.client.execute(newer, &[]).await.unwrap();
     let refused = migrate(&url).await.unwrap_err().to_string();
     assert!(refused.contains("newer than the"), "{refused}");
+}
+
+/// What a database of the first version has been left as by its services.
+const FIRST_VERSION: &str = "
+    CREATE TABLE muster_migrations (
+        version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz DEFAULT now()
+    );
+    CREATE TABLE muster_engine (only_row boolean PRIMARY KEY DEFAULT true, engine text NOT NULL);
+    INSERT INTO muster_engine (engine) VALUES ('plain');
+    INSERT INTO muster_migrations (version, name) VALUES (1, 'main_job');
+    SELECT muster_ensure_partitions('2026-01-01', '2026-01-02');
+    INSERT INTO disk_samples VALUES ('web-1', '2026-01-01 12:00Z', 'vda', 1, 2, 3, 4);";
+
+#[tokio::test]
+async fn a_database_of_the_first_version_keeps_its_rows_and_takes_new_ones() {
+    let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
+    let server = PostgresServer::start_temporary(options).await.unwrap();
+    let url = server.create_database("upgrade").await.unwrap();
+    let database = Database::connect(&url).await.unwrap();
+    let first = [Engine::Plain.sql(), MIGRATIONS[0].sql, FIRST_VERSION];
+    database.client.batch_execute(&first.join(";\n")).await.unwrap();
+    assert_eq!(migrate(&url).await.unwrap().applied, ["agent_in_full"]);
+    let sql = "
+        SELECT muster_ensure_partitions('2026-01-01', '2026-01-03');
+        INSERT INTO disk_samples VALUES
+            ('web-1', '2026-01-01 13:00Z', 'vda', 1, 2, 3, 4, 0.5, 1.5, 0.1, 9),
+            ('web-1', '2026-01-03 13:00Z', 'vda', 1, 2, 3, 4, 0.5, 1.5, 0.1, 9);
+        INSERT INTO fan_samples VALUES ('web-1', '2026-01-01 13:00Z', 'cpu', 1200)";
+    database.client.batch_execute(sql).await.unwrap();
+    let sql = "SELECT count(*), count(utilisation_percent) FROM disk_samples";
+    let row = database.client.query_one(sql, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (3, 2));
+    assert_eq!(database.count("fan_samples").await.unwrap(), 1);
 }
 
 #[tokio::test]

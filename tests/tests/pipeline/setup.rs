@@ -1,6 +1,7 @@
 //! What most tests begin with.
 
 use muster_stack::{Stack, StackOptions};
+use muster_tests::api::Api;
 use muster_tests::bus::Bus;
 use muster_tests::database::Database;
 
@@ -17,6 +18,16 @@ pub async fn start(options: StackOptions) -> Running {
     bus.prepare().await.expect("the streams can be made");
     let database = Database::connect(&stack.postgres_url()).await.expect("the database is there");
     Running { stack, bus, database }
+}
+
+/// Bus, database, one ingest worker and a gateway, signed in as its administrator.
+pub async fn start_with_gateway() -> (Running, Api) {
+    let options = StackOptions { ingest_workers: 1, gateway: true, ..StackOptions::default() };
+    let running = start(options).await;
+    let admin = running.stack.admin();
+    let api = Api::sign_in(running.stack.gateway_url(), &admin.username, &admin.password).await;
+    let api = api.expect("the administrator can sign in");
+    (running, api)
 }
 
 /// So many ingest workers and nothing else.

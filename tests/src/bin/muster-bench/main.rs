@@ -4,7 +4,11 @@
 mod agent;
 mod figures;
 mod ingest;
+mod peers;
 mod process;
+mod replay;
+mod scan;
+mod tail;
 
 use std::process::ExitCode;
 
@@ -17,6 +21,9 @@ use figures::Figures;
 #[derive(Parser)]
 struct Arguments {
     what: Option<Bench>,
+    /// How long the agent is measured beside its peers.
+    #[arg(long, default_value_t = 3)]
+    minutes: u64,
     /// One JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
@@ -46,7 +53,10 @@ async fn run(arguments: &Arguments) -> Result<()> {
         ingest::measure(&mut figures).await?;
     }
     if wanted(Bench::Agent) {
-        agent::measure(&mut figures).await?;
+        scan::measure(&mut figures)?;
+        tail::measure(&mut figures).await?;
+        replay::measure(&mut figures).await?;
+        agent::measure(&mut figures, arguments.minutes).await?;
     }
     if arguments.json {
         figures.print_json();

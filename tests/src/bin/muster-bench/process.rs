@@ -1,21 +1,19 @@
 //! What a process costs, as the kernel accounts it.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 
-/// The kernel's accounting unit on every Linux we run on (`getconf CLK_TCK`).
-const TICKS_PER_SECOND: f64 = 100.0;
-
-/// CPU seconds used so far, in user and kernel mode, by all threads there were.
+/// CPU seconds used so far, in user and kernel mode, by all threads there were, to the nanosecond:
+/// the ticks in `/proc/<pid>/stat` are too coarse for a process that uses one every ten seconds.
 pub fn cpu_seconds(pid: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process has ended")?;
-    // The name in parentheses may hold blanks; what follows it does not.
-    let after_name = stat.rsplit_once(')').context("/proc/<pid>/stat has another form")?.1;
-    let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok());
-    let (user, system) = ticks(11).zip(ticks(12)).context("/proc/<pid>/stat is too short")?;
-    Ok((user + system) / TICKS_PER_SECOND)
+    let clock =
+        clock_getcpuclockid(Pid::from_raw(pid.cast_signed())).context("the process has ended")?;
+    let used = clock_gettime(clock).context("the process has ended")?;
+    Ok(Duration::from(used).as_secs_f64())
 }
 
 /// Resident memory now.

@@ -1,0 +1,120 @@
+//! Settings of agents: set over REST, answered on the bus.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use muster_nats::{headers, subjects};
+use muster_runtime::now_ms;
+use muster_schemas::Channel;
+use muster_schemas::codec::{ContentType, decode, encode};
+use muster_schemas::configuration::{
+    AppliedConfiguration, ConfigurationAnswer, ConfigurationRequest,
+};
+use muster_schemas::control::{ConfigRequest, Reply};
+use muster_tests::bus::TestHost;
+use muster_tests::wait::{PATIENCE, eventually, expect};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::setup::{Running, start_with_gateway};
+
+async fn ask(running: &Running, host: &TestHost, have_version: i64) -> ConfigurationAnswer {
+    let request =
+        ConfigurationRequest { agent_version: "0.1.0".into(), have_version, epoch: host.epoch };
+    let subject = subjects::agents(&host.id, "config");
+    let asked = running.bus.client.request_with_headers(
+        subject,
+        headers::msgpack(),
+        encode(&request).into(),
+    );
+    let answer = timeout(PATIENCE, asked).await.unwrap().unwrap();
+    let reply: Reply = decode(ContentType::Msgpack, &answer.payload).unwrap();
+    reply.data().unwrap()
+}
+
+/// A host that is known because it has sent two frames.
+async fn known_host(running: &Running) -> TestHost {
+    let host = TestHost::new("web-1");
+    for seq in 1..=2 {
+        running.bus.publish_frame(&host.frame(seq, &[now_ms()]), "").await.unwrap();
+    }
+    eventually("the host is known", async || {
+        let ledger = running.database.ledger(&host.id, "telemetry").await.unwrap();
+        expect(ledger.map(|(received, _)| received), Some("{[1,3)}".to_owned()))
+    })
+    .await;
+    host
+}
+
+#[tokio::test]
+async fn an_agent_is_answered_what_is_set_for_the_fleet_and_for_its_host() {
+    let (running, api) = start_with_gateway().await;
+    let host = known_host(&running).await;
+    let answer = ask(&running, &host, 0).await;
+    assert_eq!(answer.configuration, None);
+    assert_eq!(answer.highest.get(&Channel::Telemetry), Some(&2));
+    assert!((now_ms() - answer.at).abs() < 3_600_000, "{answer:?}");
+
+    let fleet = json!({ "publish_interval_ms": 15000, "labels": { "env": "prod", "site": "a" } });
+    let (status, body) = api.put("/agent-settings", &fleet).await.unwrap();
+    assert_eq!((status, &body["version"]), (200, &json!(1)), "{body}");
+    let own = json!({ "sample_interval_ms": 2000, "labels": { "site": "b" } });
+    let (status, body) = api.put("/hosts/web-1/settings", &own).await.unwrap();
+    assert_eq!((status, &body["version"]), (200, &json!(2)), "{body}");
+    assert_eq!(body["trouble"], "the agent of web-1 is not connected");
+    assert_eq!(body["updated_by"], "admin");
+
+    let configuration = ask(&running, &host, 0).await.configuration.unwrap();
+    assert_eq!(configuration.version, 2);
+    let settings = json!({
+        "sample_interval_ms": 2000, "publish_interval_ms": 15000,
+        "labels": { "env": "prod", "site": "b" },
+    });
+    assert_eq!(serde_json::to_value(&configuration.settings).unwrap(), settings);
+    assert_eq!(ask(&running, &host, 2).await.configuration, None);
+    let other = ask(&running, &TestHost::new("web-2"), 2).await.configuration.unwrap();
+    assert_eq!((other.version, other.settings.sample_interval_ms), (1, None));
+}
+
+#[tokio::test]
+async fn settings_an_agent_could_not_use_are_refused_by_the_name_of_their_field() {
+    let (running, api) = start_with_gateway().await;
+    known_host(&running).await;
+    let fleet = json!({ "publish_interval_ms": 15000 });
+    assert_eq!(api.put("/agent-settings", &fleet).await.unwrap().0, 200);
+    for (path, body, field) in [
+        ("/agent-settings", json!({ "sample_interval_ms": 10 }), "sample_interval_ms"),
+        ("/agent-settings", json!({ "sampling": 10 }), "sampling"),
+        ("/hosts/web-1/settings", json!({ "sample_interval_ms": 20000 }), "publish_interval_ms"),
+        ("/hosts/web-1/settings", json!({ "collectors": { "telepathy": true } }), "collectors"),
+    ] {
+        let (status, answer) = api.put(path, &body).await.unwrap();
+        assert_eq!((status, &answer["field"]), (422, &json!(field)), "{body}: {answer}");
+        assert!(answer["detail"].as_str().is_some_and(|detail| detail.contains(field)));
+    }
+    assert_eq!(api.read("/hosts/web-1/settings").await.unwrap()["version"], 0);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_there_is_told_of_a_change_at_once() {
+    let (running, api) = start_with_gateway().await;
+    let host = known_host(&running).await;
+    let subject = subjects::control(&host.id, "config");
+    let mut control = running.bus.client.subscribe(subject).await.unwrap();
+    running.bus.client.flush().await.unwrap();
+    let bus = running.bus.client.clone();
+    let agent = tokio::spawn(async move {
+        let request = timeout(Duration::from_secs(60), control.next()).await.unwrap().unwrap();
+        let asked: ConfigRequest = decode(ContentType::Msgpack, &request.payload).unwrap();
+        assert_eq!(asked, ConfigRequest::Reload);
+        let applied = AppliedConfiguration { version: 1, ..AppliedConfiguration::default() };
+        let inbox = request.reply.unwrap();
+        let reply = encode(&Reply::with(&applied)).into();
+        bus.publish_with_headers(inbox, headers::msgpack(), reply).await.unwrap();
+    });
+    let own = json!({ "location": "rack 7" });
+    let (status, body) = api.put("/hosts/web-1/settings", &own).await.unwrap();
+    assert_eq!((status, &body["applied"]["version"]), (200, &json!(1)), "{body}");
+    assert_eq!(body["trouble"], json!(null));
+    agent.await.unwrap();
+}
