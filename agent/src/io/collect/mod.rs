@@ -56,7 +56,7 @@ impl Default for CollectorSettings {
         Self {
             enabled: BTreeMap::new(),
             host_root: "/".into(),
-            scripts_dir: "/etc/muster/scripts".into(),
+            scripts_dir: "/etc/muster/scripts.d".into(),
             prometheus_urls: Vec::new(),
             mask_arguments: Vec::new(),
         }
