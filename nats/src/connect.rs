@@ -35,7 +35,8 @@ pub struct BusOptions {
     pub name: String,
     /// Replies come to `<prefix>.>`; a host may listen to nothing but its own.
     pub inbox_prefix: Option<String>,
-    /// Told of each connection that was made, the first included.
+    /// Told of each connection that was made, the first included. The client drops what it has to
+    /// tell while too much of it waits: who must not miss one also looks at how many there were.
     pub connected: Option<Arc<Notify>>,
 }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use async_nats::jetstream::consumer::pull;
-use async_nats::jetstream::{Context, Message};
+use async_nats::jetstream::{AckKind, Context, Message};
 use futures::StreamExt;
-use tokio::time::{Instant, sleep, timeout_at};
-use tracing::warn;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, interval_at, sleep, timeout, timeout_at};
+use tracing::{info, warn};
 
 use crate::definitions::{ConsumerName, apply_consumer, apply_streams};
 use crate::publish::retry_delay;
@@ -27,6 +28,10 @@ const PULL_EXPIRES: Duration = Duration::from_secs(5);
 /// takes (16 MiB).
 const PREFETCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// How many times within the broker's patience it is told that a message is still worked on: two
+/// of them may be lost or late.
+const SIGNS_OF_LIFE: u32 = 3;
+
 /// When a batch is full.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchLimits {
@@ -41,6 +46,7 @@ pub struct BatchSource {
     consumer: ConsumerName,
     limits: BatchLimits,
     replicas: usize,
+    ack_wait: Duration,
     messages: Option<pull::Stream>,
 }
 
@@ -51,13 +57,26 @@ impl BatchSource {
         limits: BatchLimits,
         replicas: usize,
     ) -> Self {
-        Self { context, consumer, limits, replicas, messages: None }
+        let ack_wait = consumer.config().ack_wait;
+        Self { context, consumer, limits, replicas, ack_wait, messages: None }
+    }
+
+    /// How long the broker waits for an acknowledgement before it delivers a message to another
+    /// worker. All workers of a consumer should say the same.
+    #[must_use]
+    pub fn ack_wait(self, ack_wait: Duration) -> Self {
+        Self { ack_wait, ..self }
+    }
+
+    /// How often the broker has to hear that a batch is still worked on.
+    pub fn sign_of_life_every(&self) -> Duration {
+        self.ack_wait / SIGNS_OF_LIFE
     }
 
     /// Applies the definitions and starts to pull; goes on trying until that is done.
     pub async fn open(&mut self) {
         for attempt in 1.. {
-            match open(&self.context, self.consumer, self.limits, self.replicas).await {
+            match self.pull().await {
                 Ok(messages) => {
                     self.messages = Some(messages);
                     return;
@@ -87,10 +106,10 @@ impl BatchSource {
 
     async fn try_next(&mut self) -> Result<Vec<Message>> {
         let limits = self.limits;
-        let messages = match &mut self.messages {
-            Some(messages) => messages,
-            none => none.insert(open(&self.context, self.consumer, limits, self.replicas).await?),
-        };
+        if self.messages.is_none() {
+            self.messages = Some(self.pull().await?);
+        }
+        let messages = self.messages.as_mut().context("the pull has ended")?;
         let first = messages.next().await.context("the pull has ended")??;
         let deadline = Instant::now() + limits.wait;
         let mut bytes = first.payload.len();
@@ -107,25 +126,81 @@ impl BatchSource {
         }
         Ok(batch)
     }
+
+    async fn pull(&self) -> Result<pull::Stream> {
+        apply_streams(&self.context, self.replicas).await?;
+        apply_consumer(&self.context, self.consumer, self.ack_wait)
+            .await?
+            .stream()
+            .max_messages_per_batch(self.limits.messages_max)
+            .max_bytes_per_batch(PREFETCH_BYTES_MAX)
+            .heartbeat(IDLE_HEARTBEAT)
+            .expires(PULL_EXPIRES)
+            .messages()
+            .await
+            .context("cannot pull")
+    }
+
+    /// Hands a batch on, however long it takes until somebody has room for it. While that is
+    /// long, the batch is kept from being delivered to others, and what the client holds beyond it
+    /// is let go: it was not worked on, and the broker delivers it again, once.
+    ///
+    /// `false` where nobody will ever take it.
+    pub async fn hand_on<B>(
+        &mut self,
+        batches: &mpsc::Sender<B>,
+        batch: B,
+        messages: impl Fn(&B) -> &[Message],
+    ) -> bool {
+        let every = self.sign_of_life_every();
+        loop {
+            match timeout(every, batches.reserve()).await {
+                Ok(Ok(room)) => {
+                    room.send(batch);
+                    return true;
+                }
+                Ok(Err(_)) => return false,
+                Err(_) => {
+                    if self.messages.take().is_some() {
+                        info!(consumer = ?self.consumer, "held: no more is taken from the bus");
+                    }
+                    say_in_progress(messages(&batch), every).await;
+                }
+            }
+        }
+    }
 }
 
-async fn open(
-    context: &Context,
-    consumer: ConsumerName,
-    limits: BatchLimits,
-    replicas: usize,
-) -> Result<pull::Stream> {
-    apply_streams(context, replicas).await?;
-    apply_consumer(context, consumer)
-        .await?
-        .stream()
-        .max_messages_per_batch(limits.messages_max)
-        .max_bytes_per_batch(PREFETCH_BYTES_MAX)
-        .heartbeat(IDLE_HEARTBEAT)
-        .expires(PULL_EXPIRES)
-        .messages()
-        .await
-        .context("cannot pull")
+/// Does `work` on messages, and tells the broker all the while that they are worked on: however
+/// long the database holds it up, nobody else is given them.
+pub async fn in_progress<T>(
+    messages: &[Message],
+    every: Duration,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut ticks = interval_at(Instant::now() + every, every);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            _ = ticks.tick() => say_in_progress(messages, every).await,
+        }
+    }
+}
+
+/// A broker that is away is not told: it will deliver them again, which the ledger recognises.
+async fn say_in_progress(messages: &[Message], patience: Duration) {
+    let told = async {
+        for message in messages {
+            message.ack_with(AckKind::Progress).await?;
+        }
+        Ok::<(), async_nats::Error>(())
+    };
+    // The client's queue is full while the broker is away.
+    if !matches!(timeout(patience, told).await, Ok(Ok(()))) {
+        warn!("the bus was not told that {} messages are worked on", messages.len());
+    }
 }
 
 /// Acknowledges what is durably done with. An acknowledgement that is lost means a redelivery,

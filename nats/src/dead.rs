@@ -21,6 +21,12 @@ pub const STREAM_SEQUENCE: &str = "Muster-Stream-Sequence";
 /// How many bytes the message had, where only its beginning could be kept.
 pub const TRUNCATED: &str = "Muster-Truncated";
 
+/// How many times it was published again, where somebody had it tried.
+pub const RETRIES: &str = "Muster-Retries";
+
+/// How all headers of ours begin.
+pub(crate) const OURS: &str = "Muster-";
+
 /// What is kept of a message that does not fit: enough to tell what it was.
 const TRUNCATED_BYTES: usize = 256 * 1024;
 
@@ -38,7 +44,7 @@ pub async fn bury(
     reason: &str,
 ) -> Result<()> {
     let sequence = message.info().map_or(0, |info| info.stream_sequence);
-    let subject = format!("dead.{}", stream.name().to_lowercase());
+    let subject = format!("dead.{}", stream.token());
     let mut headers = headers_of(stream, sequence, message, reason);
     let whole = Bytes::clone(&message.payload);
     let size = whole.len();
@@ -58,8 +64,9 @@ fn headers_of(stream: Stream, sequence: u64, message: &Message, reason: &str) ->
     let mut all = HeaderMap::new();
     let original = message.headers.as_ref();
     for (name, values) in original.iter().flat_map(|headers| headers.iter()) {
-        // The broker acts on its own headers; on a dead letter they must not have an effect.
-        if name.to_string().starts_with("Nats-") {
+        // The broker acts on its own headers, and a host must not speak for us.
+        let name_text: &str = name.as_ref();
+        if name_text.starts_with("Nats-") || name_text.starts_with(OURS) {
             continue;
         }
         for value in values {
@@ -79,6 +86,9 @@ fn own_headers(stream: Stream, sequence: u64, message: &Message, reason: &str) -
     let mut all = HeaderMap::new();
     if let Some(id) = headers::text(message.headers.as_ref(), MESSAGE_ID) {
         all.insert(ORIGINAL_ID, one_line(id).as_str());
+    }
+    if let Some(retries) = headers::text(message.headers.as_ref(), RETRIES) {
+        all.insert(RETRIES, one_line(retries).as_str());
     }
     all.insert(REASON, one_line(reason).as_str());
     all.insert(SUBJECT, message.subject.as_str());

@@ -3,8 +3,11 @@
 //! Any service may apply them at start or when one is found missing. Agents do not: they may
 //! publish, not administer.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
-use async_nats::jetstream::consumer::{PullConsumer, pull};
+use async_nats::datetime::DateTime;
+use async_nats::jetstream::consumer::{DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::{Context, stream};
 use tracing::debug;
 
@@ -33,6 +36,18 @@ impl Stream {
         }
     }
 
+    /// As it is written in subjects: `dead.<token>`.
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Telemetry => "telemetry",
+            Self::Logs => "logs",
+            Self::Signals => "signals",
+            Self::Inventory => "inventory",
+            Self::Events => "events",
+            Self::Dead => "dead",
+        }
+    }
+
     fn json(self) -> &'static str {
         match self {
             Self::Telemetry => include_str!("../definitions/telemetry.json"),
@@ -51,6 +66,9 @@ impl Stream {
         config
     }
 }
+
+/// A worker may make a consumer again, as it was defined, between its end and its new beginning.
+const RESTARTS_MAX: usize = 5;
 
 /// A durable consumer: what one kind of worker has taken from a stream, shared by all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,7 +98,7 @@ impl ConsumerName {
         }
     }
 
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::IngestTelemetry => "ingest-telemetry",
             Self::IngestLogs => "ingest-logs",
@@ -100,7 +118,7 @@ impl ConsumerName {
         }
     }
 
-    fn config(self) -> pull::Config {
+    pub(crate) fn config(self) -> pull::Config {
         serde_json::from_str(self.json())
             .expect("consumer definitions are part of the build and tested")
     }
@@ -120,12 +138,58 @@ pub async fn apply_streams(context: &Context, replicas: usize) -> Result<()> {
 }
 
 /// The consumer, created if it is missing.
-pub async fn apply_consumer(context: &Context, name: ConsumerName) -> Result<PullConsumer> {
+pub async fn apply_consumer(
+    context: &Context,
+    name: ConsumerName,
+    ack_wait: Duration,
+) -> Result<PullConsumer> {
+    let mut config = pull::Config { ack_wait, ..name.config() };
+    // Where one began can never be changed, and one that was begun anew keeps its own place.
+    if let Ok(existing) = existing(context, name).await {
+        config.deliver_policy = existing.cached_info().config.deliver_policy;
+    }
+    create(context, name, config).await
+}
+
+async fn existing(context: &Context, name: ConsumerName) -> Result<PullConsumer> {
+    Ok(context.get_consumer_from_stream(name.name(), name.stream().name()).await?)
+}
+
+async fn create(
+    context: &Context,
+    name: ConsumerName,
+    config: pull::Config,
+) -> Result<PullConsumer> {
     let stream = name.stream().name();
     context
-        .create_consumer_on_stream(name.config(), stream)
+        .create_consumer_on_stream(config, stream)
         .await
         .with_context(|| format!("cannot apply the consumer {name:?} of the stream {stream}"))
+}
+
+/// Lets a consumer begin anew with the first message stored at or after `since`, else with the
+/// oldest one there is; answers how many messages will come. Workers that were consuming go on
+/// with the new one by themselves.
+pub async fn restart_consumer(
+    context: &Context,
+    name: ConsumerName,
+    since: Option<DateTime>,
+) -> Result<u64> {
+    let deliver_policy = match since {
+        Some(start_time) => DeliverPolicy::ByStartTime { start_time },
+        None => DeliverPolicy::All,
+    };
+    let mut outcome = Err(anyhow::anyhow!("not tried"));
+    for _ in 0..RESTARTS_MAX {
+        // Gone already is as good.
+        let _ = context.delete_consumer_from_stream(name.name(), name.stream().name()).await;
+        let config = pull::Config { deliver_policy, ..name.config() };
+        outcome = create(context, name, config).await;
+        if let Ok(consumer) = &outcome {
+            return Ok(consumer.cached_info().num_pending);
+        }
+    }
+    outcome.map(|_| 0)
 }
 
 #[cfg(test)]

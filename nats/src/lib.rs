@@ -9,6 +9,9 @@ pub mod consume;
 pub mod dead;
 pub mod definitions;
 pub mod headers;
+pub mod letters;
+pub mod overview;
+pub mod progress;
 pub mod publish;
 pub mod subjects;
 

@@ -25,9 +25,10 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 
 /// The same from the other side: a worker whose machine vanished in a transaction must not hold
-/// its locks for longer.
+/// its locks for longer. Compiling a statement takes longer here than running it.
 const SESSION: &str = "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 \
-                       -c tcp_keepalives_count=3 -c idle_in_transaction_session_timeout=60s";
+                       -c tcp_keepalives_count=3 -c idle_in_transaction_session_timeout=60s \
+                       -c jit=off";
 
 /// How often to look whether the schema has been migrated.
 const SCHEMA_POLL: Duration = Duration::from_millis(500);

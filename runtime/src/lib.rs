@@ -10,9 +10,15 @@ pub mod database;
 pub mod health;
 pub mod logging;
 #[cfg(feature = "database")]
+pub mod meter;
+#[cfg(feature = "database")]
 pub mod migrate;
 pub mod process;
+#[cfg(feature = "database")]
+pub mod storage;
 pub mod time;
+#[cfg(feature = "database")]
+pub mod workers;
 
 pub use config::{Config, ConfigError};
 pub use process::{exit_code, stop_on_signal};

@@ -1,7 +1,7 @@
 //! Applies the schema: forward only, one transaction a step, safe from many processes at once.
 
 use anyhow::{Context, Result, bail};
-use muster_schemas::sql::{Engine, MIGRATIONS, Migration};
+use muster_schemas::sql::{Engine, MIGRATIONS, Migration, TIMESCALE_MIN};
 use tokio_postgres::{Client, NoTls};
 use tracing::info;
 
@@ -21,9 +21,6 @@ const BOOKKEEPING: &str = "
         engine   text NOT NULL
     )";
 
-/// The oldest TimescaleDB whose functions the schema uses.
-const TIMESCALE_MIN: (u32, u32) = (2, 29);
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrated {
     pub engine: Engine,
@@ -39,7 +36,7 @@ pub async fn migrate(url: &str) -> Result<Migrated> {
     let engine = recorded_engine(&client).await?;
     let applied = pending(&client).await?;
     for migration in &applied {
-        apply(&client, migration).await?;
+        apply(&client, migration, engine).await?;
     }
     let version = MIGRATIONS.len() as i32;
     Ok(Migrated { engine, applied: applied.iter().map(|m| m.name).collect(), version })
@@ -47,15 +44,27 @@ pub async fn migrate(url: &str) -> Result<Migrated> {
 
 /// What [`migrate`] would apply, without doing it.
 pub async fn check(url: &str) -> Result<Vec<&'static str>> {
-    let client = connect(url).await?;
+    missing(&connect(url).await?).await
+}
+
+/// Fails unless the schema is the one this binary was built for; answers the engine it is on.
+pub async fn require_current(client: &Client) -> Result<Engine> {
+    match missing(client).await?.as_slice() {
+        [] => recorded(client).await?.context("the database was made for no engine"),
+        missing => bail!("the schema lacks {missing:?}: run migrate"),
+    }
+}
+
+async fn missing(client: &Client) -> Result<Vec<&'static str>> {
     let known = "SELECT to_regclass('muster_migrations') IS NOT NULL";
     if !client.query_one(known, &[]).await?.get::<_, bool>(0) {
         return Ok(MIGRATIONS.iter().map(|migration| migration.name).collect());
     }
-    Ok(pending(&client).await?.iter().map(|migration| migration.name).collect())
+    Ok(pending(client).await?.iter().map(|migration| migration.name).collect())
 }
 
-async fn connect(url: &str) -> Result<Client> {
+/// A connection of its own, outside any pool.
+pub async fn connect(url: &str) -> Result<Client> {
     let options = database::options(url, "muster-migrate")?;
     let (client, connection) =
         options.connect(NoTls).await.context("cannot connect to the database")?;
@@ -76,12 +85,13 @@ async fn pending(client: &Client) -> Result<Vec<&'static Migration>> {
     Ok(MIGRATIONS.iter().filter(|migration| !done.contains(&migration.version)).collect())
 }
 
-async fn apply(client: &Client, migration: &Migration) -> Result<()> {
-    let Migration { version, name, sql } = migration;
+async fn apply(client: &Client, migration: &Migration, engine: Engine) -> Result<()> {
+    let Migration { version, name, sql, .. } = migration;
+    let engine_sql = migration.engine.map_or("", |sql| sql.of(engine));
     let record =
         format!("INSERT INTO muster_migrations (version, name) VALUES ({version}, '{name}')");
     client
-        .batch_execute(&format!("BEGIN;\n{sql}\n;{record}; COMMIT"))
+        .batch_execute(&format!("BEGIN;\n{engine_sql}\n;{sql}\n;{record}; COMMIT"))
         .await
         .with_context(|| format!("migration {version} ({name}) failed, nothing of it was kept"))?;
     info!(version, name, "migrated the schema");
@@ -91,10 +101,8 @@ async fn apply(client: &Client, migration: &Migration) -> Result<()> {
 /// The engine is detected once, before the first migration, and then kept: a database does not
 /// change its engine because an extension was installed later.
 async fn recorded_engine(client: &Client) -> Result<Engine> {
-    if let Some(row) = client.query_opt("SELECT engine FROM muster_engine", &[]).await? {
-        let name: String = row.get(0);
-        return Engine::from_name(&name)
-            .with_context(|| format!("the database was made for the unknown engine {name:?}"));
+    if let Some(engine) = recorded(client).await? {
+        return Ok(engine);
     }
     let engine = detect(client).await?;
     let record = format!("INSERT INTO muster_engine (engine) VALUES ('{}')", engine.as_str());
@@ -104,6 +112,15 @@ async fn recorded_engine(client: &Client) -> Result<Engine> {
         .with_context(|| format!("cannot prepare the {} engine", engine.as_str()))?;
     info!(engine = engine.as_str(), "prepared the database");
     Ok(engine)
+}
+
+async fn recorded(client: &Client) -> Result<Option<Engine>> {
+    let row = client.query_opt("SELECT engine FROM muster_engine", &[]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let name: String = row.get(0);
+    let engine = Engine::from_name(&name)
+        .with_context(|| format!("the database was made for the unknown engine {name:?}"))?;
+    Ok(Some(engine))
 }
 
 async fn detect(client: &Client) -> Result<Engine> {

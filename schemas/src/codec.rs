@@ -74,6 +74,25 @@ pub fn decode<T: DeserializeOwned>(
     }
 }
 
+/// As [`decode`], for those who decode thousands a second. To know at each moment which field is
+/// being read takes longer than to read it, so that is found out only where something is wrong.
+pub fn decode_in_bulk<T: DeserializeOwned>(
+    content_type: ContentType,
+    bytes: &[u8],
+) -> Result<T, DecodeError> {
+    if content_type == ContentType::Msgpack && bytes.len() <= MESSAGE_BYTES_MAX {
+        let mut rest = bytes;
+        let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
+        deserializer.set_max_depth(NESTING_MAX);
+        if let Ok(message) = T::deserialize(&mut deserializer)
+            && rest.is_empty()
+        {
+            return Ok(message);
+        }
+    }
+    decode(content_type, bytes)
+}
+
 fn decode_msgpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut rest = bytes;
     let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
@@ -121,6 +140,15 @@ fn place(path: &serde_path_to_error::Path) -> String {
 
 fn at(path: &str, error: &impl std::fmt::Display) -> String {
     if path == "the message" { error.to_string() } else { format!("{error} at {path}") }
+}
+
+/// Decodes MessagePack that this process wrote itself, as in a journal: nobody is told which field
+/// was wrong, and without the means to tell an agent is a tenth smaller.
+pub fn decode_own<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    rmp_serde::from_slice(bytes).map_err(|error| DecodeError::Malformed {
+        format: "MessagePack",
+        reason: error.to_string(),
+    })
 }
 
 /// Decodes into a free-form value, for people who look at messages (`muster watch`).

@@ -65,6 +65,46 @@ pub struct ResendAnswer {
     /// Ranges (first and last) the journal no longer has.
     #[serde(default)]
     pub missing: Vec<(i64, i64)>,
+    /// The same numbers once more, with why they are gone: nobody else knows. Older agents do
+    /// not say.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub losses: Vec<Loss>,
+}
+
+/// Messages, first and last, that will never be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    pub from: i64,
+    pub to: i64,
+    pub cause: LossCause,
+}
+
+/// Why a message is not in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossCause {
+    /// The journal was full, or damaged, before the bus had acknowledged it.
+    Dropped,
+    /// The bus had acknowledged it and lost it, and the time to keep it was over
+    /// (`retain_after_ack`).
+    Trimmed,
+    /// The journal of that epoch is gone: the agent was installed anew, or its state was lost.
+    UnknownEpoch,
+    /// The journal never gave out this number: somebody announced what never was.
+    NotWritten,
+}
+
+impl LossCause {
+    pub const ALL: [Self; 4] = [Self::Dropped, Self::Trimmed, Self::UnknownEpoch, Self::NotWritten];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dropped => "dropped",
+            Self::Trimmed => "trimmed",
+            Self::UnknownEpoch => "unknown_epoch",
+            Self::NotWritten => "not_written",
+        }
+    }
 }
 
 /// `control.<host>.config`.

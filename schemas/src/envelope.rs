@@ -8,6 +8,10 @@ use crate::ids::{Channel, HostId, Kind, MessageId, is_sequence_number};
 /// ignored and new ones are optional.
 pub const ENVELOPE_VERSION: u32 = 1;
 
+/// The last millisecond of the year 9999. A clock may be wrong, and is then told so; beyond this no
+/// calendar and no database can say what it meant.
+pub const TIME_MS_MAX: i64 = 253_402_300_799_999;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope<T> {
     /// [`ENVELOPE_VERSION`].
@@ -75,6 +79,20 @@ impl Rejection {
     }
 }
 
+/// Whether the database can hold it: what it cannot would be stored as another time.
+pub(crate) fn check_time(field: &str, at: i64) -> Result<(), Rejection> {
+    if (0..=TIME_MS_MAX).contains(&at) {
+        return Ok(());
+    }
+    Err(Rejection::bad_value(field, at, format!("0 (1970) to {TIME_MS_MAX} (9999)")))
+}
+
+/// Whether counts are counts.
+pub(crate) fn check_counts(counts: &[(&str, i64)]) -> Result<(), Rejection> {
+    let negative = counts.iter().find(|(_, count)| *count < 0);
+    negative.map_or(Ok(()), |(field, count)| Err(Rejection::bad_value(*field, count, "0 or more")))
+}
+
 impl<T> Envelope<T> {
     /// The same message with its body made into something else.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Envelope<U> {
@@ -116,6 +134,7 @@ impl<T: Durable> Envelope<T> {
         if self.epoch < 0 {
             return Err(Rejection::BadEpoch(self.epoch));
         }
+        check_time("sent_at", self.sent_at)?;
         self.check_header_id(header_id)?;
         self.body.check(now_ms)
     }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::HostId;
+use crate::control::LossCause;
+use crate::ids::{Channel, HostId};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -28,6 +29,41 @@ pub enum EventKind {
         last_heartbeat_at: i64,
         interval_ms: i64,
     },
+    /// Messages the host has sent are not here, and are asked for.
+    Gap {
+        channel: Channel,
+        epoch: i64,
+        /// The first and the last missing sequence number.
+        from: i64,
+        to: i64,
+        /// How many are missing; between the two some may be here.
+        messages: i64,
+    },
+    /// What was missing is here.
+    GapRepaired {
+        channel: Channel,
+        epoch: i64,
+        from: i64,
+        to: i64,
+        messages: i64,
+        /// How often it was asked for.
+        attempts: i64,
+    },
+    /// What was missing will never come.
+    GapLost { channel: Channel, epoch: i64, from: i64, to: i64, messages: i64, cause: LossCause },
+    /// Somebody had dead letters of the host published again.
+    DeadLettersRetried(DeadLettersDone),
+    /// Somebody threw dead letters of the host away.
+    DeadLettersDiscarded(DeadLettersDone),
+}
+
+/// Who did it, and to which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLettersDone {
+    /// The user's name.
+    pub by: String,
+    /// Their numbers in the dead-letter stream.
+    pub letters: Vec<u64>,
 }
 
 impl EventKind {
@@ -36,6 +72,29 @@ impl EventKind {
         match self {
             Self::Online { .. } => "online",
             Self::Offline { .. } => "offline",
+            Self::Gap { .. } => "gap",
+            Self::GapRepaired { .. } => "gap_repaired",
+            Self::GapLost { .. } => "gap_lost",
+            Self::DeadLettersRetried(_) => "dead_letters_retried",
+            Self::DeadLettersDiscarded(_) => "dead_letters_discarded",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_an_event_is_named_alike_in_its_body_and_on_its_subject() {
+        let done = DeadLettersDone { by: "ann".into(), letters: vec![3, 4] };
+        for kind in [
+            EventKind::Online { away_ms: None },
+            EventKind::Offline { last_heartbeat_at: 1, interval_ms: 2 },
+            EventKind::DeadLettersRetried(done.clone()),
+            EventKind::DeadLettersDiscarded(done),
+        ] {
+            assert_eq!(serde_json::to_value(&kind).unwrap()["kind"], kind.as_str());
         }
     }
 }

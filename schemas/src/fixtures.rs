@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::codec::{ContentType, decode, encode};
 use crate::conditions::Candidate;
 use crate::configuration::ConfigurationAnswer;
-use crate::control::{LiveRequest, Reply};
+use crate::control::{LiveRequest, Reply, ResendAnswer};
 use crate::envelope::{Durable, Envelope};
 use crate::events::Event;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, InventoryItem, SystemInfo};
 use crate::live::LiveSample;
 use crate::logs::{LiveLogs, LogFrame};
 use crate::metrics::{METRICS, readings};
@@ -33,6 +33,10 @@ fn check<T: Serialize + DeserializeOwned>(text: &str) -> T {
 fn golden_messages_encode_to_themselves() {
     check::<Event>(include_str!("../fixtures/event_online.json"));
     check::<Event>(include_str!("../fixtures/event_offline.json"));
+    check::<Event>(include_str!("../fixtures/event_gap.json"));
+    check::<Event>(include_str!("../fixtures/event_gap_repaired.json"));
+    check::<Event>(include_str!("../fixtures/event_gap_lost.json"));
+    check::<ResendAnswer>(include_str!("../fixtures/resend_answer.json"));
     check::<LiveRequest>(include_str!("../fixtures/live_request.json"));
     check::<Reply>(include_str!("../fixtures/reply_accepted.json"));
     check::<Reply>(include_str!("../fixtures/reply_refused.json"));
@@ -121,6 +125,23 @@ fn each_rejection_names_the_field_the_value_and_what_is_allowed() {
             |f| f.body.samples[1].processes.top_memory[1].pid = -7,
             "body.samples[1].processes.top_memory[1].pid is -7",
         ),
+        (|f| f.sent_at = -1, "sent_at is -1, expected 0 (1970) to"),
+        (|f| f.sent_at = i64::MAX, "sent_at is 9223372036854775807"),
+        (
+            |f| f.body.samples[0].networks[0].rx_bytes_per_s = i64::MAX,
+            "body.samples[0].networks[0].rx_bytes_per_s is 9223372036854775807",
+        ),
+        (
+            |f| f.body.samples[0].networks[0].rx_packets_per_s = f32::MAX,
+            "body.samples[0].networks[0].rx_packets_per_s is 340282350000000000000000000000",
+        ),
+        (
+            |f| {
+                let again = f.body.samples[0].networks[0].clone();
+                f.body.samples[0].networks.push(again);
+            },
+            "].interface is \"eth0\", expected a name that comes once",
+        ),
     ];
     for (spoil, reason) in cases {
         let mut spoiled = frame.clone();
@@ -131,4 +152,26 @@ fn each_rejection_names_the_field_the_value_and_what_is_allowed() {
     let other = frame.message_id().to_string().replace("/42", "/43").parse().unwrap();
     let said = frame.check(&host, Some(&other), now).unwrap_err().to_string();
     assert!(said.contains("the message id says web-3/telemetry/1732100000123/43"), "{said}");
+}
+
+#[test]
+fn an_inventory_of_a_wrong_clock_or_with_impossible_counts_is_refused() {
+    type Spoil = fn(&mut Inventory, &mut SystemInfo);
+    let cases: &[(Spoil, &str)] = &[
+        (|inventory, _| inventory.at = 0, "body.at is 0, expected 1577836800000 (2020)"),
+        (|inventory, _| inventory.at += 3_600_000, "(5 minutes from now)"),
+        (|_, system| system.cores_logical = -1, "body.detail.cores_logical is -1"),
+        (|_, system| system.disks[0].bytes = -5, "body.detail.disks[0].bytes is -5"),
+    ];
+    let text = include_str!("../fixtures/inventory_system.json");
+    let golden: Envelope<Inventory> = decode(ContentType::Json, text.as_bytes()).unwrap();
+    for (spoil, reason) in cases {
+        let mut spoiled = golden.clone();
+        let InventoryItem::System(system) = &golden.body.item else { panic!("a system") };
+        let mut system = system.clone();
+        spoil(&mut spoiled.body, &mut system);
+        spoiled.body.item = InventoryItem::System(system);
+        let said = spoiled.check(&golden.host, None, golden.body.at).unwrap_err().to_string();
+        assert!(said.contains(reason), "{said:?} does not contain {reason:?}");
+    }
 }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::{ContentType, DecodeError, decode};
 use crate::configuration::AppliedConfiguration;
-use crate::envelope::{Durable, Rejection};
+use crate::envelope::{Durable, Envelope, Rejection, check_counts};
 use crate::ids::{Channel, Kind};
 use crate::is_default;
+use crate::telemetry::{FUTURE_MS_MAX, SAMPLE_AT_MS_MIN};
 
 /// The largest inventory, in bytes of its JSON text.
 pub const INVENTORY_BYTES_MAX: usize = 256 * 1024;
@@ -91,6 +93,58 @@ impl InventoryItem {
     }
 }
 
+/// An inventory of which the kind is known beforehand.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only the way in which it cannot be read is of interest")]
+struct Of<T> {
+    at: i64,
+    kind: KindName,
+    detail: T,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KindName {
+    System,
+    Configuration,
+}
+
+impl Inventory {
+    /// Decodes what came on a subject of this kind. What cannot be read is looked at once more as
+    /// what it should be: the kind stands in the message itself, and until it is known no field
+    /// has a name.
+    pub fn decode(
+        kind: Kind,
+        content_type: ContentType,
+        payload: &[u8],
+    ) -> Result<Envelope<Self>, DecodeError> {
+        decode(content_type, payload).map_err(|error| {
+            let told = if kind == Kind::ConfigurationInventory {
+                decode::<Envelope<Of<AppliedConfiguration>>>(content_type, payload).err()
+            } else {
+                decode::<Envelope<Of<SystemInfo>>>(content_type, payload).err()
+            };
+            told.unwrap_or(error)
+        })
+    }
+}
+
+impl SystemInfo {
+    fn check(&self) -> Result<(), Rejection> {
+        check_counts(&[
+            ("body.detail.cores_physical", self.cores_physical),
+            ("body.detail.cores_logical", self.cores_logical),
+            ("body.detail.memory_bytes", self.memory_bytes),
+            ("body.detail.booted_at", self.booted_at),
+        ])?;
+        let negative = self.disks.iter().position(|disk| disk.bytes < 0);
+        negative.map_or(Ok(()), |index| {
+            let field = format!("body.detail.disks[{index}].bytes");
+            Err(Rejection::bad_value(field, self.disks[index].bytes, "0 or more"))
+        })
+    }
+}
+
 impl Durable for Inventory {
     const CHANNEL: Channel = Channel::Inventory;
 
@@ -98,9 +152,15 @@ impl Durable for Inventory {
         self.item.kind()
     }
 
-    fn check(&self, _now_ms: i64) -> Result<(), Rejection> {
-        if self.at < 0 {
-            return Err(Rejection::bad_value("body.at", self.at, "0 or more"));
+    fn check(&self, now_ms: i64) -> Result<(), Rejection> {
+        // The newest of a kind counts: one of the future would stay the newest for years.
+        let latest = now_ms.saturating_add(FUTURE_MS_MAX);
+        if !(SAMPLE_AT_MS_MIN..=latest).contains(&self.at) {
+            let expected = format!("{SAMPLE_AT_MS_MIN} (2020) to {latest} (5 minutes from now)");
+            return Err(Rejection::bad_value("body.at", self.at, expected));
+        }
+        if let InventoryItem::System(system) = &self.item {
+            system.check()?;
         }
         let text = serde_json::to_string(&self.item).unwrap_or_default();
         if text.len() > INVENTORY_BYTES_MAX {

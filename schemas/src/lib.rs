@@ -15,9 +15,11 @@ pub mod live;
 pub mod logs;
 pub mod metrics;
 pub mod numbers;
+pub mod retention;
 pub mod signals;
 pub mod sql;
 pub mod telemetry;
+pub mod workers;
 
 #[cfg(test)]
 mod fixtures;

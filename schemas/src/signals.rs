@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{ContentType, DecodeError, decode};
 use crate::conditions::Candidate;
-use crate::envelope::{Durable, Envelope, Rejection};
+use crate::envelope::{Durable, Envelope, Rejection, check_counts};
 use crate::ids::{Channel, Kind};
 use crate::is_default;
 
@@ -84,6 +84,14 @@ impl Durable for Heartbeat {
             let expected = format!("1 to {HEARTBEAT_INTERVAL_MS_MAX}");
             return Err(Rejection::bad_value("body.interval_ms", self.interval_ms, expected));
         }
+        check_counts(&[
+            ("body.agent_uptime_s", self.agent_uptime_s),
+            ("body.journal.waiting", self.journal.waiting),
+            ("body.journal.bytes", self.journal.bytes),
+            ("body.journal.bytes_max", self.journal.bytes_max),
+            ("body.log_lines_read", self.log_lines_read),
+            ("body.log_lines_suppressed", self.log_lines_suppressed),
+        ])?;
         for (channel, progress) in &self.channels {
             let in_range = (0..i64::MAX).contains(&progress.acked) && progress.dropped >= 0;
             if !in_range {

@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::envelope::{Durable, Rejection};
+use crate::envelope::{Durable, Rejection, check_time};
 use crate::ids::{Channel, Kind};
 use crate::is_default;
 use crate::metrics;
-use crate::telemetry::{Filesystem, Process};
+use crate::telemetry::{Filesystem, Process, check_context};
 
 /// Values before a baseline is believed: a minute at 5 s.
 pub const BASELINE_VALUES_MIN: u32 = 12;
@@ -357,6 +357,8 @@ impl Durable for Candidate {
     }
 
     fn check(&self, _now_ms: i64) -> Result<(), Rejection> {
+        check_time("body.at", self.at)?;
+        check_time("body.since", self.since)?;
         let names = [
             ("body.rule", &self.rule),
             ("body.metric", &self.metric),
@@ -373,7 +375,7 @@ impl Durable for Candidate {
                 return Err(Rejection::bad_value(field, value, "a finite number"));
             }
         }
-        Ok(())
+        check_context(&self.context.processes, self.context.filesystem.as_ref())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a sample must satisfy to be stored, beyond its types.
 
+use std::collections::HashSet;
 use std::fmt::{self, Display};
 
 use super::{
@@ -7,6 +8,14 @@ use super::{
     NAME_BYTES_MAX, Network, Process, SAMPLE_AT_MS_MIN, Sample, Sensor, SmartDisk,
 };
 use crate::envelope::Rejection;
+
+/// No rate, load or percentage comes near it, and the sum of a sample's [`INSTANCES_MAX`] is still
+/// finite: totals are stored too, and infinity is not a total.
+const SHARE_MAX: f32 = 1e15;
+
+/// Of one disk or interface: eight petabytes. The sum of a sample's [`INSTANCES_MAX`] of them is
+/// still exact.
+const BYTES_PER_S_MAX: i64 = (1 << 53) - 1;
 
 /// Where in a message a value stands, for the reason of a rejection. Spelled only when there is
 /// one: all values of all samples are checked.
@@ -48,10 +57,19 @@ impl<'a> Path<'a> {
     }
 
     fn share(&self, field: &str, value: f32) -> Result<(), Rejection> {
-        if value.is_finite() && value >= 0.0 {
+        if (0.0..=SHARE_MAX).contains(&value) {
             return Ok(());
         }
-        Err(self.bad(field, value, "a finite number, 0 or more"))
+        Err(self.bad(field, value, format!("a finite number, 0 to {SHARE_MAX}")))
+    }
+
+    fn bytes_per_s(&self, values: &[(&str, i64)]) -> Result<(), Rejection> {
+        values.iter().try_for_each(|(field, value)| {
+            if (0..=BYTES_PER_S_MAX).contains(value) {
+                return Ok(());
+            }
+            Err(self.bad(field, value, format!("0 to {BYTES_PER_S_MAX}")))
+        })
     }
 
     fn all_at_least_zero(&self, values: &[(&str, i64)]) -> Result<(), Rejection> {
@@ -88,6 +106,27 @@ impl<'a> Path<'a> {
         }
         list.iter().enumerate().try_for_each(|(index, item)| check(item, &self.item(field, index)))
     }
+
+    /// What a chart has a line for is in a sample once: a second value of the same time would be
+    /// averaged into it, and nobody could tell which was meant.
+    fn once<'i, T>(
+        &self,
+        list: &'i [T],
+        (list_field, field): (&str, &str),
+        name: impl Fn(&'i T) -> &'i str,
+    ) -> Result<(), Rejection> {
+        if list.len() < 2 {
+            return Ok(());
+        }
+        let mut seen = HashSet::with_capacity(list.len());
+        match list.iter().position(|item| !seen.insert(name(item))) {
+            None => Ok(()),
+            Some(index) => {
+                let value = format!("{:?}", name(&list[index]));
+                Err(self.item(list_field, index).bad(field, value, "a name that comes once"))
+            }
+        }
+    }
 }
 
 impl Display for Path<'_> {
@@ -106,6 +145,16 @@ impl Display for Path<'_> {
     }
 }
 
+/// What a candidate brings along of its host.
+pub(crate) fn check_context(
+    processes: &[Process],
+    filesystem: Option<&Filesystem>,
+) -> Result<(), Rejection> {
+    let path = Path { parent: None, field: "body.context", index: None };
+    path.each("processes", processes, Process::check)?;
+    filesystem.map_or(Ok(()), |filesystem| filesystem.check(&path.child("filesystem")))
+}
+
 impl Sample {
     pub(super) fn check(&self, now_ms: i64, path: &Path<'_>) -> Result<(), Rejection> {
         self.check_time(now_ms, path)?;
@@ -116,6 +165,9 @@ impl Sample {
         path.each("filesystems", &self.filesystems, Filesystem::check)?;
         path.each("disks", &self.disks, Disk::check)?;
         path.each("networks", &self.networks, Network::check)?;
+        path.once(&self.filesystems, ("filesystems", "mount"), |item| &item.mount)?;
+        path.once(&self.disks, ("disks", "device"), |item| &item.device)?;
+        path.once(&self.networks, ("networks", "interface"), |item| &item.interface)?;
         path.each("sensors", &self.sensors, Sensor::check)?;
         path.each("fans", &self.fans, |fan, path| {
             path.name("name", &fan.name)?;
@@ -258,8 +310,10 @@ impl Filesystem {
 impl Disk {
     fn check(&self, path: &Path<'_>) -> Result<(), Rejection> {
         path.name("device", &self.device)?;
-        path.at_least_zero("read_bytes_per_s", self.read_bytes_per_s)?;
-        path.at_least_zero("write_bytes_per_s", self.write_bytes_per_s)?;
+        path.bytes_per_s(&[
+            ("read_bytes_per_s", self.read_bytes_per_s),
+            ("write_bytes_per_s", self.write_bytes_per_s),
+        ])?;
         path.shares(&[("reads_per_s", self.reads_per_s), ("writes_per_s", self.writes_per_s)])?;
         let Some(times) = &self.times else { return Ok(()) };
         path.child("times").shares(&[
@@ -274,8 +328,10 @@ impl Disk {
 impl Network {
     fn check(&self, path: &Path<'_>) -> Result<(), Rejection> {
         path.name("interface", &self.interface)?;
-        path.at_least_zero("rx_bytes_per_s", self.rx_bytes_per_s)?;
-        path.at_least_zero("tx_bytes_per_s", self.tx_bytes_per_s)?;
+        path.bytes_per_s(&[
+            ("rx_bytes_per_s", self.rx_bytes_per_s),
+            ("tx_bytes_per_s", self.tx_bytes_per_s),
+        ])?;
         path.shares(&[
             ("rx_packets_per_s", self.rx_packets_per_s),
             ("tx_packets_per_s", self.tx_packets_per_s),

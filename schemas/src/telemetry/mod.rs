@@ -13,6 +13,7 @@ use crate::envelope::{Durable, Rejection};
 use crate::ids::{Channel, Kind};
 use crate::is_default;
 use check::Path;
+pub(crate) use check::check_context;
 pub use hardware::{Battery, BatteryState, Fan, Gpu, Sensor, SmartDisk};
 pub use resources::{
     Container, Cpu, CpuModes, CustomMetric, Disk, DiskTimes, FileDescriptors, Filesystem, Inodes,

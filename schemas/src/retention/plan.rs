@@ -1,0 +1,207 @@
+//! What a policy would remove now, told from what is known of the tables. Nothing is counted here
+//! and nothing removed: gateways show it, `muster-ingest-worker retention --plan` prints it, and
+//! the ingest workers walk the same days when they drop them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Group, Label, Policy, ROW_TABLES, RowTable, horizon};
+
+/// A whole day of a time-series table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Day {
+    pub starts_at: i64,
+    pub ends_at: i64,
+    /// Estimated by the database; unknown until it has looked for the first time.
+    pub rows: Option<i64>,
+    pub bytes: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    pub table: String,
+    /// Oldest first.
+    pub days: Vec<Day>,
+}
+
+/// What is known of the tables that are no time series: how many rows are old, counted up to a
+/// limit (`exact` is false where that was reached).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldRows {
+    pub table: RowTable,
+    pub rows: i64,
+    pub exact: bool,
+}
+
+/// Hosts and their labels.
+pub type Labels = BTreeMap<String, BTreeMap<String, String>>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    pub tables: Vec<TablePlan>,
+    /// Sums over the tables.
+    pub days: usize,
+    pub rows: i64,
+    pub bytes: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TablePlan {
+    pub table: String,
+    pub group: &'static str,
+    pub keep_days: i64,
+    /// What ended at or before this goes; milliseconds since the Unix epoch.
+    pub before: i64,
+    /// The start of the oldest day there is; null without any.
+    pub oldest: Option<i64>,
+    /// Days that would be dropped whole.
+    pub days: usize,
+    /// Rows that would go; of time series estimated by the database.
+    pub rows: i64,
+    /// False where it is an estimate, or a count that was cut short.
+    pub exact: bool,
+    /// What would be free afterwards. Rows deleted one by one free nothing at once.
+    pub bytes: i64,
+    pub labels: Vec<LabelPlan>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LabelPlan {
+    pub label: String,
+    pub keep_days: i64,
+    pub before: i64,
+    /// Hosts with that label now.
+    pub hosts: usize,
+    /// Days in which their rows would be deleted, if there are any left.
+    pub days: usize,
+}
+
+/// The days of a table that go whole.
+pub fn dropped_days<'a>(series: &'a Series, policy: &Policy, now_ms: i64) -> Vec<&'a Day> {
+    let before = horizon(now_ms, policy.keep_days(&series.table));
+    series.days.iter().filter(|day| day.ends_at <= before).collect()
+}
+
+/// The days of a table that stay but from which hosts with a label have to go.
+pub fn thinned_days<'a>(
+    series: &'a Series,
+    policy: &Policy,
+    keep_days: i64,
+    now_ms: i64,
+) -> Vec<&'a Day> {
+    let (all, theirs) =
+        (horizon(now_ms, policy.keep_days(&series.table)), horizon(now_ms, keep_days));
+    series.days.iter().filter(|day| day.ends_at > all && day.ends_at <= theirs).collect()
+}
+
+/// Hosts that have a label.
+pub fn hosts_with<'a>(hosts: &'a Labels, label: &Label) -> Vec<&'a str> {
+    let has = |labels: &BTreeMap<String, String>| labels.get(&label.key) == Some(&label.value);
+    hosts.iter().filter(|(_, labels)| has(labels)).map(|(host, _)| host.as_str()).collect()
+}
+
+pub fn plan(
+    policy: &Policy,
+    now_ms: i64,
+    series: &[Series],
+    rows: &[OldRows],
+    hosts: &Labels,
+) -> Plan {
+    let of_series = series.iter().map(|series| plan_series(policy, now_ms, series, hosts));
+    let of_rows = rows.iter().map(|old| plan_rows(policy, now_ms, old));
+    let tables: Vec<TablePlan> = of_series.chain(of_rows).collect();
+    Plan {
+        days: tables.iter().map(|table| table.days).sum(),
+        rows: tables.iter().map(|table| table.rows).sum(),
+        bytes: tables.iter().map(|table| table.bytes).sum(),
+        tables,
+    }
+}
+
+fn plan_series(policy: &Policy, now_ms: i64, series: &Series, hosts: &Labels) -> TablePlan {
+    let keep_days = policy.keep_days(&series.table);
+    let dropped = dropped_days(series, policy, now_ms);
+    let labels = policy.shorter(&series.table).into_iter().map(|(label, keep_days)| LabelPlan {
+        label: label.to_string(),
+        keep_days,
+        before: horizon(now_ms, keep_days),
+        hosts: hosts_with(hosts, &label).len(),
+        days: thinned_days(series, policy, keep_days, now_ms).len(),
+    });
+    TablePlan {
+        table: series.table.clone(),
+        group: Group::of_series(&series.table).as_str(),
+        keep_days,
+        before: horizon(now_ms, keep_days),
+        oldest: series.days.first().map(|day| day.starts_at),
+        days: dropped.len(),
+        rows: dropped.iter().filter_map(|day| day.rows).sum(),
+        exact: dropped.is_empty(),
+        bytes: dropped.iter().map(|day| day.bytes).sum(),
+        labels: labels.collect(),
+    }
+}
+
+fn plan_rows(policy: &Policy, now_ms: i64, old: &OldRows) -> TablePlan {
+    let keep_days = policy.keep_days(old.table.name);
+    TablePlan {
+        table: old.table.name.to_owned(),
+        group: old.table.group.as_str(),
+        keep_days,
+        before: horizon(now_ms, keep_days),
+        oldest: None,
+        days: 0,
+        rows: old.rows,
+        exact: old.exact,
+        bytes: 0,
+        labels: Vec::new(),
+    }
+}
+
+/// The statement that finds old rows of a table; `$1` is the horizon. `old` is the row.
+pub fn old_rows_condition(table: &RowTable) -> String {
+    format!("old.{} < $1 AND {}", table.time, table.also)
+}
+
+/// Every table of which rows are deleted.
+pub fn row_tables() -> impl Iterator<Item = RowTable> {
+    ROW_TABLES.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DAY_MS, Rule};
+    use super::*;
+
+    fn series(table: &str, days: std::ops::Range<i64>) -> Series {
+        let day = |n: i64| Day {
+            starts_at: n * DAY_MS,
+            ends_at: (n + 1) * DAY_MS,
+            rows: Some(10),
+            bytes: 100,
+        };
+        Series { table: table.into(), days: days.map(day).collect() }
+    }
+
+    #[test]
+    fn whole_days_go_at_the_longest_keep_and_labels_thin_out_the_rest() {
+        let rule = |scope: &str, label: Option<&str>, keep_days| Rule {
+            scope: scope.into(),
+            label: label.map(str::to_owned),
+            keep_days,
+        };
+        let policy = Policy { rules: vec![rule("raw", None, 5), rule("raw", Some("env=test"), 2)] };
+        let test = BTreeMap::from([("env".to_owned(), "test".to_owned())]);
+        let hosts = Labels::from([("a".into(), test), ("b".into(), BTreeMap::new())]);
+        let now = 20 * DAY_MS + 1;
+        let series = [series("host_samples", 10..21), series("host_samples_1h", 10..21)];
+        let plan = plan(&policy, now, &series, &[], &hosts);
+        let raw = &plan.tables[0];
+        // Days 10 to 14 have ended when day 15 begins; 15, 16 and 17 lose their test hosts.
+        assert_eq!((raw.days, raw.rows, raw.bytes, raw.before), (5, 50, 500, 15 * DAY_MS));
+        assert_eq!((raw.labels[0].hosts, raw.labels[0].days), (1, 3));
+        assert_eq!((plan.tables[1].days, plan.tables[1].labels.len()), (0, 0));
+        assert_eq!((plan.days, plan.rows, plan.bytes), (5, 50, 500));
+    }
+}
