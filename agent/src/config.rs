@@ -16,7 +16,11 @@ use muster_schemas::logs::Severity;
 use muster_schemas::telemetry::SAMPLES_PER_FRAME_MAX;
 use serde::{Deserialize, Serialize};
 
+use crate::io::collect::host::Host;
 use crate::io::from_logs::journald_by_default;
+use crate::io::journal::last_owner;
+use crate::io::system_info::hostname;
+use crate::logic::host_facts::is_no_name;
 use crate::logic::mask::Masks;
 use crate::logic::settings::SETTING_NAMES;
 
@@ -151,6 +155,9 @@ impl Config {
             let allowed = format!("{}, collectors.<name>", SETTING_NAMES.join(", "));
             return Err(Problem::new("pinned", allowed));
         }
+        if !self.host_root.is_absolute() {
+            return Err(Problem::new("host_root", "an absolute path"));
+        }
         if self.log_paths.iter().any(|path| !path.starts_with('/')) {
             return Err(Problem::new("log_paths", "absolute paths"));
         }
@@ -163,23 +170,42 @@ impl Config {
         Ok(())
     }
 
+    pub fn host(&self) -> Host {
+        Host::new(&self.host_root)
+    }
+
+    pub fn journal_dir(&self) -> PathBuf {
+        self.state_dir.join("journal")
+    }
+
     /// The configured id, or one made of the machine's name.
     pub fn host_id(&self) -> Result<HostId> {
         if !self.host_id.is_empty() {
             return Ok(self.host_id.parse()?);
         }
-        let name = hostname::get().context("the machine's name cannot be read")?;
-        let name = name.to_string_lossy();
-        HostId::from_hostname(&name).with_context(|| {
+        let host = self.host();
+        let name = hostname(&host);
+        let id = if is_no_name(&name) {
+            host.machine_id().and_then(|machine| self.id_of_machine(&machine))
+        } else {
+            HostId::from_hostname(&name)
+        };
+        id.with_context(|| {
             format!("no host id can be made of the hostname {name:?}: set MUSTER_AGENT_HOST_ID")
         })
+    }
+
+    /// A machine that was started without its network has no name for a while: it is who it was.
+    fn id_of_machine(&self, machine: &str) -> Option<HostId> {
+        let made = || format!("host-{}", machine.get(..8)?).parse().ok();
+        last_owner(&self.journal_dir(), machine).or_else(made)
     }
 
     /// What of it the centre may change; all of it is set.
     pub fn settings(&self) -> Settings {
         let on = |name: &&str| match self.collectors.get(*name) {
             Some(on) => *on,
-            None => *name != "journald" || journald_by_default(&self.log_paths),
+            None => *name != "journald" || journald_by_default(&self.host(), &self.log_paths),
         };
         Settings {
             sample_interval_ms: Some(duration_ms(self.sample_interval)),
@@ -195,5 +221,33 @@ impl Config {
 
     pub fn pinned(&self) -> BTreeSet<String> {
         self.pinned.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const MACHINE: &str = "0123abcd0123abcd0123abcd0123abcd";
+
+    #[test]
+    fn a_machine_without_a_name_is_called_after_its_machine_id_or_asks_for_an_id() {
+        let root = tempfile::TempDir::new().unwrap();
+        let path = |file: &str| root.path().join("etc").join(file);
+        fs::create_dir(root.path().join("etc")).unwrap();
+        let state_dir = root.path().join("state");
+        let host_root = root.path().to_path_buf();
+        let config = Config { state_dir, host_root, ..Config::default() };
+        fs::write(path("hostname"), "web-3\n").unwrap();
+        assert_eq!(config.host_id().unwrap().as_str(), "web-3");
+        fs::write(path("hostname"), "localhost.localdomain\n").unwrap();
+        let refused = config.host_id().unwrap_err().to_string();
+        assert!(refused.contains("set MUSTER_AGENT_HOST_ID"), "{refused}");
+        fs::write(path("machine-id"), format!("{MACHINE}\n")).unwrap();
+        assert_eq!(config.host_id().unwrap().as_str(), "host-0123abcd");
+        fs::write(path("machine-id"), "uninitialized\n").unwrap();
+        assert!(config.host_id().is_err());
     }
 }

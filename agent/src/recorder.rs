@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tracing::{error, warn};
 
 use crate::io::journal::{
-    Found, Journal, JournalOptions, Lane, Outcome, ReadAgain, Record, Staging, Ticket,
+    Claim, Found, Journal, JournalOptions, Lane, Outcome, ReadAgain, Record, Staging, Ticket,
 };
 use crate::logic::replay::Complaints;
 
@@ -40,14 +40,28 @@ struct State {
 }
 
 impl Recorder {
-    /// Opens the journal and takes up the samples that were not yet in a frame.
+    /// Opens the journal of a host that is on no machine of its own.
     pub fn open(
         host: HostId,
         directory: &Path,
         options: JournalOptions,
         now_ms: i64,
     ) -> Result<Self> {
-        let journal = Journal::open(directory, options, now_ms)?;
+        Self::open_on(None, host, directory, options, now_ms)
+    }
+
+    /// Opens the journal and takes up the samples that were not yet in a frame.
+    pub fn open_on(
+        machine: Option<&str>,
+        host: HostId,
+        directory: &Path,
+        options: JournalOptions,
+        now_ms: i64,
+    ) -> Result<Self> {
+        let mut journal = Journal::open(directory, options, now_ms)?;
+        let claim = journal.claim(&host, machine, now_ms).with_context(|| {
+            format!("cannot find out whose journal is in {}", directory.display())
+        })?;
         let staging = journal.staging();
         let next_frame = journal.next_seq(Channel::Telemetry);
         let pending = staging
@@ -60,9 +74,28 @@ impl Recorder {
             pending_bytes: 0,
             complaints: Complaints::default(),
         };
-        let recorder = Self { host, state: Mutex::new(state), appended: Notify::new() };
+        let before = match claim {
+            Claim::Own => host.clone(),
+            Claim::RenamedFrom(before) => before,
+        };
+        let mut recorder = Self { host: before, state: Mutex::new(state), appended: Notify::new() };
         recorder.close_frame(now_ms);
+        if recorder.host != host {
+            recorder.rename(host, now_ms).with_context(|| {
+                format!("cannot give the journal in {} to its new id", directory.display())
+            })?;
+        }
         Ok(recorder)
+    }
+
+    /// What waits goes along, the samples that were in no frame included.
+    fn rename(&mut self, host: HostId, now_ms: i64) -> io::Result<()> {
+        let mut state = self.lock();
+        self.close_pending(&mut state, now_ms)?;
+        state.journal.begin_epoch_as(&host, now_ms)?;
+        drop(state);
+        self.host = host;
+        Ok(())
     }
 
     pub fn host(&self) -> &HostId {
@@ -74,9 +107,13 @@ impl Recorder {
         self.lock().journal.epoch()
     }
 
-    /// The highest sequence number in use of each channel that was ever used.
-    pub fn highest(&self) -> BTreeMap<Channel, i64> {
-        self.lock().journal.highest()
+    /// The highest sequence number of each channel that the bus may have seen.
+    pub fn shown(&self) -> BTreeMap<Channel, i64> {
+        self.lock().journal.shown()
+    }
+
+    pub fn showing(&self, ticket: &Ticket) {
+        self.lock().journal.showing(ticket);
     }
 
     /// Begins a new epoch: what waits is numbered anew, what was acknowledged stays readable
@@ -159,15 +196,21 @@ impl Recorder {
         Ok(())
     }
 
-    /// Writes a heartbeat to the journal. `make` is given the progress so far.
-    pub fn record_heartbeat(&self, now_ms: i64, make: impl FnOnce(&Journal) -> Heartbeat) {
+    /// Writes a heartbeat to the journal; answers its number. `make` is given the progress so far.
+    pub fn record_heartbeat(
+        &self,
+        now_ms: i64,
+        make: impl FnOnce(&Journal) -> Heartbeat,
+    ) -> Option<i64> {
         let mut state = self.lock();
         let heartbeat = make(&state.journal);
-        if let Err(error) = self.append(&mut state.journal, heartbeat, &[], now_ms)
+        let written = self.append(&mut state.journal, heartbeat, &[], now_ms);
+        if let Err(error) = &written
             && let Some(unsaid) = state.complaints.due(now_ms)
         {
             error!(%error, unsaid, "cannot write a heartbeat to the journal");
         }
+        written.ok()
     }
 
     /// Writes a message to the journal; answers its number.
@@ -220,6 +263,11 @@ impl Recorder {
         let journal = &self.lock().journal;
         let progress = |channel| journal.progress(channel).map(|progress| (channel, progress));
         (journal.health(), Channel::ALL.into_iter().filter_map(progress).collect())
+    }
+
+    /// What is worth telling of messages that the journal does not send.
+    pub fn notice(&self, now_ms: i64) -> Option<String> {
+        self.lock().journal.notice(now_ms).map(str::to_owned)
     }
 
     /// Returns once something was appended since the last call.
@@ -329,158 +377,4 @@ fn thin_out(pending: &[Sample]) -> Vec<Sample> {
 }
 
 #[cfg(test)]
-mod tests {
-    use muster_schemas::codec::{ContentType, decode};
-    use muster_schemas::telemetry::{Process, Processes};
-
-    use super::*;
-    use crate::logic::journal_policy::JournalLimits;
-
-    fn open(directory: &Path) -> Recorder {
-        let limits = JournalLimits { bytes_max: 1 << 20, retain_after_ack_ms: 0 };
-        let options = JournalOptions { limits, durable: false };
-        Recorder::open("web-3".parse().unwrap(), directory, options, 1).unwrap()
-    }
-
-    fn sample(at: i64) -> Sample {
-        let top_cpu = vec![Process { pid: at, ..Process::default() }];
-        let processes = Processes { total: 1, top_cpu, ..Processes::default() };
-        Sample { at, processes, ..Sample::default() }
-    }
-
-    fn frames(recorder: &Recorder) -> Vec<Envelope<TelemetryFrame>> {
-        std::iter::from_fn(|| recorder.next_to_send(Lane::Main).unwrap())
-            .map(|(_, record)| decode(ContentType::Msgpack, &record.payload).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn a_killed_agent_loses_no_sample_and_frames_none_twice() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let recorder = open(directory.path());
-        (1..=3).for_each(|at| recorder.record_sample(sample(at), at));
-        recorder.close_frame(3);
-        recorder.record_sample(sample(4), 4);
-        drop(recorder);
-
-        let recorder = open(directory.path());
-        recorder.record_sample(sample(5), 5);
-        recorder.close_frame(5);
-        let times: Vec<(i64, Vec<i64>)> = frames(&recorder)
-            .iter()
-            .map(|frame| (frame.seq, frame.body.samples.iter().map(|s| s.at).collect()))
-            .collect();
-        assert_eq!(times, [(1, vec![1, 2, 3]), (2, vec![4]), (3, vec![5])]);
-    }
-
-    #[test]
-    fn a_long_time_without_writing_ends_in_several_frames_that_can_be_read() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let recorder = open(directory.path());
-        recorder.lock().pending = (1..=2000).map(sample).collect();
-        recorder.close_frame(1);
-        let frames = frames(&recorder);
-        let counts: Vec<usize> = frames.iter().map(|frame| frame.body.samples.len()).collect();
-        assert_eq!(counts.iter().sum::<usize>(), 2000);
-        assert!(counts.iter().all(|count| *count <= SAMPLES_PER_FRAME_MAX), "{counts:?}");
-        assert!(frames.iter().all(|frame| encode(frame).len() < 2 * FRAME_BYTES_MAX));
-    }
-
-    #[test]
-    fn samples_left_for_the_next_frame_are_staged_once_however_often_it_is_tried() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let recorder = open(directory.path());
-        let mut state = recorder.lock();
-        state.pending = (1..=5).map(sample).collect();
-        state.staging.add(2, &sample(4)).unwrap();
-        recorder.write_frame(&mut state, 3, 5).unwrap();
-        let staged: Vec<i64> = state.staging.recover(2, 2).unwrap().iter().map(|s| s.at).collect();
-        assert_eq!(staged, [4, 5]);
-    }
-
-    #[test]
-    fn process_lists_travel_in_the_newest_sample_of_a_frame() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let recorder = open(directory.path());
-        (1..=3).for_each(|at| recorder.record_sample(sample(at), at));
-        recorder.close_frame(3);
-        let frames = frames(&recorder);
-        let counts: Vec<usize> =
-            frames[0].body.samples.iter().map(|s| s.processes.top_cpu.len()).collect();
-        assert_eq!(counts, [0, 0, 1]);
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_written_costs_nothing_once_it_can_be() {
-        let parent = tempfile::TempDir::new().unwrap();
-        let (directory, away) = (parent.path().join("journal"), parent.path().join("away"));
-        let recorder = open(&directory);
-        std::fs::rename(&directory, &away).unwrap();
-        for at in 1..=900 {
-            recorder.record_sample(sample(at), at);
-        }
-        recorder.close_frame(900);
-        let kept = recorder.lock().pending.len();
-        assert_eq!(kept, SAMPLES_PER_FRAME_MAX);
-        let logs = LogFrame { lines: Vec::new() };
-        assert!(recorder.record_logs(logs, b"", 900).is_err());
-        std::fs::rename(&away, &directory).unwrap();
-        recorder.close_frame(901);
-        let counts: Vec<usize> = frames(&recorder).iter().map(|f| f.body.samples.len()).collect();
-        assert_eq!(counts.iter().sum::<usize>(), kept);
-    }
-
-    #[test]
-    fn a_state_directory_that_cannot_be_written_is_named_with_what_to_do() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let limits = JournalLimits { bytes_max: 1 << 20, retain_after_ack_ms: 0 };
-        let options = JournalOptions { limits, durable: true };
-        let directory = file.path().join("journal");
-        let refused = Recorder::open("web-3".parse().unwrap(), &directory, options, 1).err();
-        let said = format!("{:#}", refused.unwrap());
-        assert!(said.starts_with(&format!("cannot write to {}", directory.display())), "{said}");
-        assert!(said.contains("MUSTER_AGENT_STATE_DIR") && !said.contains('\n'), "{said}");
-    }
-
-    #[test]
-    fn a_kill_right_after_an_epoch_has_begun_loses_no_sample() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let recorder = open(directory.path());
-        (1..=3).for_each(|at| {
-            recorder.record_sample(sample(at), at);
-            recorder.close_frame(at);
-        });
-        for (ticket, _) in std::iter::from_fn(|| recorder.next_to_send(Lane::Main).unwrap()) {
-            recorder.acknowledge(Lane::Main, ticket, Outcome::Stored, 3);
-        }
-        recorder.record_sample(sample(4), 4);
-        recorder.begin_epoch(500).unwrap();
-        let staged = std::fs::read_dir(directory.path()).unwrap().filter(|entry| {
-            let name = entry.as_ref().unwrap().file_name();
-            name.to_string_lossy().ends_with(".samples")
-        });
-        assert_eq!(staged.count(), 0, "nothing is left to be done when the epoch has begun");
-        drop(recorder);
-        let recorder = open(directory.path());
-        recorder.record_sample(sample(5), 5);
-        recorder.close_frame(5);
-        let frames: Vec<(i64, i64, i64)> =
-            frames(&recorder).iter().map(|f| (f.epoch, f.seq, f.body.samples[0].at)).collect();
-        assert_eq!(frames, [(500, 1, 4), (500, 2, 5)]);
-    }
-
-    #[test]
-    fn samples_that_wait_for_a_frame_go_along_into_a_new_epoch() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let recorder = open(directory.path());
-        recorder.record_sample(sample(1), 1);
-        recorder.close_frame(1);
-        recorder.record_sample(sample(2), 2);
-        assert_eq!(recorder.begin_epoch(500).unwrap(), 500);
-        drop(recorder);
-        let recorder = open(directory.path());
-        let frames: Vec<(i64, i64, i64)> =
-            frames(&recorder).iter().map(|f| (f.epoch, f.seq, f.body.samples[0].at)).collect();
-        assert_eq!(frames, [(500, 1, 1), (500, 2, 2)]);
-    }
-}
+mod tests;

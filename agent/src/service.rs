@@ -12,7 +12,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use async_nats::Client;
 use async_nats::jetstream;
 use muster_nats::{BusOptions, connect, publish};
@@ -32,6 +32,7 @@ use crate::io::collect::{CollectorSettings, SlowSources};
 use crate::io::from_logs::{LiveTap, LogFacts, LogFollower, LogSettings, LogSink};
 use crate::io::journal::JournalOptions;
 use crate::io::to_bus::{Resender, SendOptions, Sender};
+use crate::logic::clock;
 use crate::logic::journal_policy::JournalLimits;
 use crate::logic::logs::FloodLimits;
 use crate::logic::settings::{InForce, Own};
@@ -60,6 +61,8 @@ pub struct Agent {
     bus: Client,
     started: Instant,
     in_force: watch::Sender<InForce>,
+    /// Has the centre asked at once: after each connection, and when the clock was set.
+    ask_now: Arc<Notify>,
     /// To the part that talks with the centre.
     config_requests: mpsc::Sender<(ConfigRequest, oneshot::Sender<Reply>)>,
     resender: Resender,
@@ -67,7 +70,7 @@ pub struct Agent {
     logs: Mutex<Option<LogFollower>>,
     log_tap: LiveTap,
     /// What is slow to find out, for the live view to show too.
-    slow: Mutex<SlowSources>,
+    slow: SlowSources,
     /// Held while a list of all processes is made.
     process_lists: tokio::sync::Mutex<()>,
     reports: Mutex<Reports>,
@@ -91,6 +94,9 @@ impl Agent {
     fn collector_errors(&self) -> BTreeMap<String, String> {
         let mut errors = self.reports().collector_errors.clone();
         errors.extend(self.log_facts().errors);
+        let offset_ms = self.reports().clock_offset_ms;
+        errors.extend(offset_ms.and_then(clock::complaint).map(|reason| ("clock".into(), reason)));
+        errors.extend(self.recorder.notice(now_ms()).map(|notice| ("journal".into(), notice)));
         errors
     }
 
@@ -102,10 +108,6 @@ impl Agent {
     fn logs(&self) -> MutexGuard<'_, Option<LogFollower>> {
         self.logs.lock().expect("nothing panics while it holds the log follower")
     }
-
-    fn slow(&self) -> MutexGuard<'_, SlowSources> {
-        self.slow.lock().expect("nothing panics while it holds the slow sources")
-    }
 }
 
 pub async fn run(
@@ -113,18 +115,19 @@ pub async fn run(
     config_file: Option<PathBuf>,
     stop: CancellationToken,
 ) -> Result<()> {
+    let has_kernel = config.host().proc("stat").exists();
+    let host_root = config.host_root.display();
+    ensure!(has_kernel, "there is no host's root with its /proc at {host_root}");
     let host = config.host_id()?;
-    let directory = config.state_dir.join("journal");
-    let recorder =
-        Arc::new(Recorder::open(host.clone(), &directory, journal_options(&config), now_ms())?);
-    let in_force = restore(&config);
-    let connected = Arc::new(Notify::new());
+    let recorder = Arc::new(open_recorder(&config, host.clone())?);
+    let in_force = restore(&config, &host);
+    let ask_now = Arc::new(Notify::new());
     let bus = connect(BusOptions {
         url: config.nats_url.clone(),
         credentials: config.nats_credentials.clone(),
         name: format!("muster-agent {host}"),
         inbox_prefix: Some(format!("_INBOX.{host}")),
-        connected: Some(connected.clone()),
+        connected: Some(ask_now.clone()),
     })
     .await?;
     let log_tap = LiveTap::default();
@@ -142,23 +145,29 @@ pub async fn run(
         bus,
         started: Instant::now(),
         in_force: watch::Sender::new(in_force),
+        ask_now,
         config_requests,
         resender,
         logs: Mutex::new(Some(logs)),
         log_tap,
-        slow: Mutex::default(),
+        slow: SlowSources::default(),
         process_lists: tokio::sync::Mutex::default(),
         reports: Mutex::default(),
     });
     let (host, epoch) = (&agent.host, agent.recorder.epoch());
     info!(host.id = %host, epoch, version = env!("CARGO_PKG_VERSION"), "the agent is running");
-    work(&agent, sender, connected, requests, stop).await
+    work(&agent, sender, requests, stop).await
+}
+
+fn open_recorder(config: &Config, host: HostId) -> Result<Recorder> {
+    let machine = config.host().machine_id();
+    let (directory, options) = (config.journal_dir(), journal_options(config));
+    Recorder::open_on(machine.as_deref(), host, &directory, options, now_ms())
 }
 
 async fn work(
     agent: &Arc<Agent>,
     sender: Sender,
-    connected: Arc<Notify>,
     requests: mpsc::Receiver<(ConfigRequest, oneshot::Sender<Reply>)>,
     stop: CancellationToken,
 ) -> Result<()> {
@@ -168,9 +177,10 @@ async fn work(
     tasks.spawn(inventory::run(agent.clone(), stop.clone()));
     tasks.spawn(answering::run(agent.clone(), stop.clone()));
     tasks.spawn(follow_settings(agent.clone(), stop.clone()));
-    // Before anything is sent: the centre knows which numbers were used.
-    let met = centre::meet(agent, &connected, &stop).await;
-    tasks.spawn(centre::run(agent.clone(), connected, requests, met, stop.clone()));
+    // Nothing is sent before the centre was heard: it knows which numbers were used.
+    let (clearance, cleared) = watch::channel(0);
+    let sender = sender.cleared_by(cleared);
+    tasks.spawn(centre::run(agent.clone(), requests, clearance, stop.clone()));
     // The sender goes on until the others have said their last.
     let said = CancellationToken::new();
     let sending = tokio::spawn(sender.run(said.clone()));
@@ -216,10 +226,10 @@ impl LogSink for Recorder {
 }
 
 /// The last good central configuration, for a start without the bus.
-fn restore(config: &Config) -> InForce {
+fn restore(config: &Config, host: &HostId) -> InForce {
     let own = Own { settings: config.settings(), pinned: config.pinned() };
     let mut in_force = InForce::new(own);
-    let restored = LastGood::new(&config.state_dir).load();
+    let restored = LastGood::new(&config.state_dir, host.clone()).load();
     match restored {
         Ok(Some(central)) => {
             if let Err(reason) = in_force.take(central) {
@@ -257,7 +267,9 @@ fn log_settings(config: &Config, in_force: &InForce) -> LogSettings {
     let settings = in_force.settings();
     let on = |name: &str| settings.collectors.as_ref().is_none_or(|all| all[name]);
     let paths = if on("logs") { settings.log_paths.clone() } else { None };
-    let paths = paths.unwrap_or_default();
+    let host = config.host();
+    let here = |path: String| host.given(&path).to_string_lossy().into_owned();
+    let paths = paths.unwrap_or_default().into_iter().map(here).collect();
     LogSettings {
         journald: on("journald"),
         paths,
@@ -268,6 +280,7 @@ fn log_settings(config: &Config, in_force: &InForce) -> LogSettings {
         },
         state_dir: config.state_dir.clone(),
         files_max: LOG_FILES_MAX,
+        host_root: host.is_mounted().then(|| config.host_root.clone()),
         journal_directory: None,
         read_from_start: false,
     }

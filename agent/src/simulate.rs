@@ -79,9 +79,11 @@ async fn live_on(recorder: Arc<Recorder>, seed: u64, config: Config, stop: Cance
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            _ = beats.tick() => recorder.record_heartbeat(now_ms(), |journal| {
-                heartbeat(journal, config.heartbeat_interval, started)
-            }),
+            _ = beats.tick() => {
+                recorder.record_heartbeat(now_ms(), |journal| {
+                    heartbeat(journal, config.heartbeat_interval, started)
+                });
+            }
             _ = samples.tick() => {
                 recorder.record_sample(host.sample(now_ms(), &mut random), now_ms());
                 if Instant::now() >= frame_due {

@@ -17,7 +17,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
 use sysinfo::{CpuRefreshKind, System};
 
-use crate::io::collect::host::{Host, boot_clock_ms, names_in, read_line, read_number};
+use crate::io::collect::host::{Host, OPTICAL, boot_clock_ms, names_in, read_line, read_number};
 use crate::logic::host_facts::{is_telling, os_name, parse_logins, session_user, with_prefix};
 use crate::logic::scan::{count, number_after};
 use crate::logic::virtualisation::{Signs, virtualisation};
@@ -28,9 +28,6 @@ const SECTOR_BYTES: i64 = 512;
 /// The time of the boot is the clock's minus the time since: it moves with every correction of the
 /// clock. Smaller moves are not told.
 const BOOT_MOVED_MS: i64 = 60_000;
-
-/// The type of optical drives in `/sys/block/*/device/type`, as the SCSI standard numbers them.
-const OPTICAL: i64 = 5;
 
 /// What the operator says of the host, and where it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -146,8 +143,8 @@ fn signs(host: &Host) -> Signs {
     }
 }
 
-/// A container has a name of its own; the host's is in its file.
-fn hostname(host: &Host) -> String {
+/// A container has a name of its own; the host's is in its file. Empty where there is none.
+pub fn hostname(host: &Host) -> String {
     let of_file = || read_line(&host.path("/etc/hostname")).filter(|name| !name.is_empty());
     let of_kernel = || hostname::get().ok().map(|name| name.to_string_lossy().into_owned());
     let name = if host.is_mounted() { of_file().or_else(of_kernel) } else { of_kernel() };
@@ -231,6 +228,7 @@ fn users(host: &Host) -> Vec<String> {
 mod tests {
     use std::path::Path;
 
+    use muster_runtime::time::now_ms;
     use muster_schemas::Durable;
     use muster_schemas::inventory::{Inventory, InventoryItem};
 
@@ -244,8 +242,8 @@ mod tests {
         assert!(info.cores_physical >= 1 && info.cores_logical >= info.cores_physical);
         assert!(info.memory_bytes > 0 && info.booted_at > 0);
         assert_eq!(info.architecture, std::env::consts::ARCH);
-        let inventory = Inventory { at: 1, item: InventoryItem::System(Box::new(info)) };
-        inventory.check(1).unwrap();
+        let inventory = Inventory { at: now_ms(), item: InventoryItem::System(Box::new(info)) };
+        inventory.check(now_ms()).unwrap();
     }
 
     fn write(root: &Path, path: &str, text: &str) {

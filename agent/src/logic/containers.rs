@@ -120,8 +120,8 @@ pub struct Usage {
     pub cpu_us: u64,
     pub memory_bytes: u64,
     pub memory_limit_bytes: u64,
-    pub rx_bytes: u64,
-    pub tx_bytes: u64,
+    /// Received and sent bytes; `None` where they are the host's or cannot be read.
+    pub network: Option<(u64, u64)>,
 }
 
 /// `cpu.stat` of version 2.
@@ -183,8 +183,12 @@ fn fill(container: &mut Container, before: Option<&Usage>, now: &Usage) {
     container.memory_limit_bytes = count(now.memory_limit_bytes);
     let Some(before) = before else { return };
     let elapsed_ms = now.at_ms - before.at_ms;
-    container.rx_bytes_per_s = rate_per_s(before.rx_bytes, now.rx_bytes, elapsed_ms);
-    container.tx_bytes_per_s = rate_per_s(before.tx_bytes, now.tx_bytes, elapsed_ms);
+    // Where one of the two is unknown there is no rate: a count that begins at 0 because nobody
+    // could read it would look like a flood.
+    if let (Some((rx_before, tx_before)), Some((rx, tx))) = (before.network, now.network) {
+        container.rx_bytes_per_s = rate_per_s(rx_before, rx, elapsed_ms);
+        container.tx_bytes_per_s = rate_per_s(tx_before, tx, elapsed_ms);
+    }
     if elapsed_ms > 0 {
         let spent_us = now.cpu_us.saturating_sub(before.cpu_us) as f64;
         container.cpu_percent = round_fraction(spent_us / (elapsed_ms as f64 * 10.0));
@@ -239,23 +243,28 @@ mod tests {
 
     #[test]
     fn usage_is_between_two_looks_and_unlisted_containers_are_told() {
-        let usage = |at_ms, cpu_us, rx_bytes| Usage {
+        let usage = |at_ms, cpu_us, rx_bytes: Option<u64>| Usage {
             at_ms,
             cpu_us,
-            rx_bytes,
+            network: rx_bytes.map(|rx_bytes| (rx_bytes, 0)),
             memory_bytes: 5,
             ..Usage::default()
         };
-        let before = BTreeMap::from([(ID.to_owned(), usage(0, 0, 0))]);
+        let before = BTreeMap::from([
+            (ID.to_owned(), usage(0, 0, Some(0))),
+            ("web".into(), usage(0, 9, None)),
+        ]);
         let now = BTreeMap::from([
-            (ID.to_owned(), usage(10_000, 5_000_000, 1000)),
-            ("web".to_owned(), usage(10_000, 9, 9)),
+            (ID.to_owned(), usage(10_000, 5_000_000, Some(1000))),
+            ("web".to_owned(), usage(10_000, 9, Some(9_000_000))),
         ]);
         let containers = join(&[], &before, &now);
         assert_eq!(containers.len(), 2);
         assert_eq!((containers[0].id.as_str(), containers[0].cpu_percent), ("0123456789ab", 50.0));
         assert_eq!((containers[0].rx_bytes_per_s, containers[0].memory_bytes), (100, 5));
         assert_eq!((containers[1].id.as_str(), containers[1].cpu_percent), ("web", 0.0));
+        // Its network could not be read before.
+        assert_eq!(containers[1].rx_bytes_per_s, 0);
     }
 
     #[test]

@@ -20,6 +20,12 @@ pub fn os_name(os_release: &str) -> Option<String> {
     field("PRETTY_NAME").or_else(|| field("NAME"))
 }
 
+/// Whether a hostname is what machines are called that have none (yet): it would be the id of many.
+pub fn is_no_name(hostname: &str) -> bool {
+    let first = hostname.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    matches!(first.as_str(), "" | "localhost" | "localhost4" | "localhost6" | "(none)")
+}
+
 /// Who is signed in, and the process that says so, from `utmp`.
 pub fn parse_logins(utmp: &[u8]) -> Vec<(u32, String)> {
     utmp.chunks_exact(UTMP_RECORD_BYTES).filter_map(parse_login).collect()
@@ -69,6 +75,16 @@ pub fn is_telling(address: &IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_every_machine_is_called_is_no_name() {
+        for name in ["", "localhost", "localhost.localdomain", "LOCALHOST", "(none)"] {
+            assert!(is_no_name(name), "{name}");
+        }
+        for name in ["web-3", "localhost-of-anna", "db.localhost"] {
+            assert!(!is_no_name(name), "{name}");
+        }
+    }
 
     #[test]
     fn systems_have_the_name_their_maker_gives_them() {

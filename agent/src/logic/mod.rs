@@ -1,12 +1,14 @@
 //! What the agent decides, as arithmetic: no IO, no clock.
 
 pub mod ack_window;
+pub mod clock;
 pub mod containers;
 pub mod cpu;
 pub mod dbus;
 pub mod exposition;
 pub mod follow;
 pub mod gpu;
+pub mod hold;
 pub mod host_facts;
 pub mod http_response;
 pub mod journal_policy;
@@ -14,6 +16,7 @@ pub mod judge;
 pub mod live;
 pub mod log_rate;
 pub mod logs;
+pub mod losses;
 pub mod mask;
 pub mod memory;
 pub mod mounts;

@@ -14,6 +14,15 @@ const LOCAL_TYPES: &[&str] = &[
 const NETWORK_TYPES: &[&str] =
     &["nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.glusterfs", "fuse.sshfs", "9p", "virtiofs"];
 
+/// How many network mounts may hang, with a thread each, before those are not asked any more that
+/// are new or on a server of which one hangs: a host with that many has lost a server or its
+/// network.
+const HANGING_MAX: usize = 8;
+
+/// Beyond it not even the others are asked: that is one mount each of two dozen servers more, and
+/// 32 threads are half a megabyte.
+const HANGING_KNOWN_MAX: usize = 32;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     pub device: String,
@@ -27,11 +36,32 @@ impl Mount {
     pub fn is_remote(&self) -> bool {
         NETWORK_TYPES.contains(&self.fs_type.as_str())
     }
+
+    /// Who has it: mounts of one server hang together. `nas` of `nas:/x` and of `//nas/x`.
+    pub fn server(&self) -> &str {
+        match self.device.strip_prefix("//") {
+            Some(share) => share.split('/').next().unwrap_or(share),
+            None => self.device.split_once(":/").map_or(&self.device, |(server, _)| server),
+        }
+    }
 }
 
-/// One mount a device, the shortest: bind mounts show the same twice. In the order of their names.
+/// Whether to ask a mount for its size while so many network mounts hang. Each that hangs too holds
+/// one thread more. One that `is_healthy` has answered before, and nothing of its server hangs. A
+/// local one hangs with its own disk only, and there are few disks.
+pub fn may_ask(mount: &Mount, is_healthy: bool, hanging: usize) -> bool {
+    let most = if is_healthy { HANGING_KNOWN_MAX } else { HANGING_MAX };
+    !mount.is_remote() || hanging < most
+}
+
+/// One mount a device, the shortest: bind mounts show the same twice. One a place, the last: it
+/// hides what was mounted there before. In the order of their names.
 pub fn parse_mounts(text: &[u8]) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = lines(text).filter_map(parse_mount).filter(is_told).collect();
+    let mut places = HashSet::new();
+    mounts.reverse();
+    mounts.retain(|mount| places.insert(mount.mount.clone()));
+    mounts.reverse();
     let mut seen = HashSet::new();
     mounts.sort_by_key(|mount| mount.mount.len());
     mounts.retain(|mount| seen.insert(mount.device.clone()));
@@ -79,6 +109,49 @@ overlay /var/lib/docker/overlay2/x/merged overlay rw 0 0
         let expected =
             [("/", false, false), ("/mnt/my disk", true, false), ("/mnt/nas", false, true)];
         assert_eq!(told, expected.map(|(mount, ro, remote)| (mount.to_owned(), ro, remote)));
+    }
+
+    #[test]
+    fn mounts_of_one_server_are_known_by_their_device() {
+        for (device, server) in [
+            ("nas:/x/y:/z", "nas"),
+            ("//nas/share", "nas"),
+            ("[fe80::1]:/x", "[fe80::1]"),
+            ("10.0.0.1:6789,10.0.0.2:6789:/", "10.0.0.1:6789,10.0.0.2:6789"),
+            ("anna@nas:/home", "anna@nas"),
+            ("shared", "shared"),
+        ] {
+            let mount = Mount {
+                device: device.into(),
+                mount: "/x".into(),
+                fs_type: "nfs4".into(),
+                read_only: false,
+            };
+            assert_eq!(mount.server(), server);
+        }
+    }
+
+    #[test]
+    fn while_many_hang_those_that_are_local_or_healthy_are_still_asked() {
+        let of = |fs_type: &str| Mount {
+            device: "x".into(),
+            mount: "/x".into(),
+            fs_type: fs_type.into(),
+            read_only: false,
+        };
+        let (local, remote) = (of("ext4"), of("nfs4"));
+        assert!(may_ask(&remote, false, HANGING_MAX - 1));
+        assert!(!may_ask(&remote, false, HANGING_MAX));
+        assert!(may_ask(&remote, true, HANGING_KNOWN_MAX - 1));
+        assert!(!may_ask(&remote, true, HANGING_KNOWN_MAX));
+        assert!(may_ask(&local, false, usize::MAX));
+    }
+
+    #[test]
+    fn a_mount_that_hides_another_is_told_alone() {
+        let text = b"/dev/vdb1 /data ext4 rw 0 0\n/dev/vdc1 /data xfs rw 0 0\n";
+        let devices: Vec<String> = parse_mounts(text).into_iter().map(|m| m.device).collect();
+        assert_eq!(devices, ["/dev/vdc1"]);
     }
 
     #[test]

@@ -138,7 +138,7 @@ async fn processes(agent: &Arc<Agent>) -> Reply {
     // Each keeps files open while it is made.
     let _turn = agent.process_lists.lock().await;
     let settings = collector_settings(&agent.config, &agent.in_force.borrow());
-    let slow = agent.slow().clone();
+    let slow = agent.slow.clone();
     let start = move || Collectors::start_beside(&settings, &slow);
     let Ok(mut collectors) = spawn_blocking(start).await else {
         return Reply::refused("the processes cannot be read");

@@ -97,7 +97,7 @@ impl Live {
 }
 
 async fn start(agent: &Agent, settings: CollectorSettings) -> Option<Collectors> {
-    let slow = agent.slow().clone();
+    let slow = agent.slow.clone();
     let started = spawn_blocking(move || Collectors::start_beside(&settings, &slow)).await;
     started.inspect_err(|error| warn!(%error, "the live view has no collectors")).ok()
 }

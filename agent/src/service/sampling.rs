@@ -9,10 +9,12 @@ use muster_schemas::telemetry::Sample;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{Agent, collector_settings};
 use crate::io::collect::Collectors;
+use crate::io::collect::host::boot_clock_ms;
+use crate::logic::clock::ClockWatch;
 use crate::logic::judge::Judge;
 use crate::logic::log_rate::LogRate;
 use crate::logic::settings::InForce;
@@ -97,6 +99,7 @@ struct Sampler {
     settings_changed: bool,
     judge: Judge,
     log_rate: LogRate,
+    clock: ClockWatch,
 }
 
 impl Sampler {
@@ -107,6 +110,7 @@ impl Sampler {
             settings_changed: false,
             judge: Judge::default(),
             log_rate: LogRate::default(),
+            clock: ClockWatch::default(),
         };
         sampler.apply(agent);
         sampler
@@ -163,8 +167,13 @@ impl Sampler {
     }
 
     fn take(&mut self, agent: &Agent, sample: Sample, repeat: Duration) {
+        let boot_ms = boot_clock_ms();
+        if let Some(step_ms) = self.clock.observe(now_ms(), boot_ms) {
+            info!(step_ms, "the clock was set while the agent was running");
+            agent.ask_now.notify_one();
+        }
         let error_lines = agent.log_facts().error_lines;
-        let log_errors_per_min = self.log_rate.observe(sample.at, error_lines);
+        let log_errors_per_min = self.log_rate.observe(boot_ms, error_lines);
         let repeat_ms = i64::try_from(repeat.as_millis()).unwrap_or(i64::MAX);
         let candidates = self.judge.observe(&sample, log_errors_per_min, repeat_ms);
         agent.recorder.record_sample(sample, now_ms());
@@ -182,9 +191,7 @@ fn record_candidates(agent: &Agent, candidates: Vec<Candidate>) {
 
 async fn start(agent: &Agent) -> Option<Collectors> {
     let settings = collector_settings(&agent.config, &agent.in_force.borrow());
-    let started = spawn_blocking(move || Collectors::start(&settings)).await;
-    let collectors =
-        started.inspect_err(|error| warn!(%error, "the collectors failed to start")).ok()?;
-    *agent.slow() = collectors.slow_sources();
-    Some(collectors)
+    let slow = agent.slow.clone();
+    let started = spawn_blocking(move || Collectors::take_over(&settings, &slow)).await;
+    started.inspect_err(|error| warn!(%error, "the collectors failed to start")).ok()
 }

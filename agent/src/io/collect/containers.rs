@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,9 @@ const PERIOD_MS: i64 = 10_000;
 /// How often the socket is asked and the tree is walked: a new container shows up within this.
 const LIST_PERIOD_MS: i64 = 30_000;
 
-const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
+/// Of Docker and Podman. Not below `/var/run`: where that is a link to `/run`, it leads out of a
+/// host's root that is mounted in a container.
+const SOCKETS: [&str; 2] = ["/run/docker.sock", "/run/podman/podman.sock"];
 
 /// `/`, `kubepods.slice`, quality of service, pod, container: five levels, and one for a user's own.
 const DEPTH_MAX: usize = 7;
@@ -39,6 +42,11 @@ const GROUPS_MAX: usize = 20_000;
 
 /// How deep the processes of a container may be below its group, where it runs a manager of its own.
 const PROCESS_DEPTH_MAX: usize = 4;
+
+/// Whoever may use the socket of Docker is root in effect: that is for the host's owner to decide.
+const NOT_ALLOWED: &str = "names and health of containers are unknown, their figures are not: \
+                           the agent's user may not use the socket; the manual says how to let it, \
+                           or switch the collector off";
 
 pub fn containers(host: &Host) -> Slow<Vec<Container>> {
     let plan = Plan {
@@ -53,6 +61,8 @@ pub fn containers(host: &Host) -> Slow<Vec<Container>> {
 
 struct Runtime {
     host: Host,
+    /// This container's own root, where the agent is in one: it may be given the socket alone.
+    own: Option<Host>,
     tree: Tree,
     groups: BTreeMap<String, Group>,
     listed: Vec<Listed>,
@@ -81,6 +91,7 @@ impl Runtime {
     fn new(host: &Host) -> Self {
         Self {
             host: host.clone(),
+            own: host.is_mounted().then(|| Host::new(Path::new("/"))),
             tree: Tree::of(host),
             groups: BTreeMap::new(),
             listed: Vec::new(),
@@ -103,9 +114,9 @@ impl Runtime {
             return Err(Trouble::absent("no container and no socket of Docker or Podman is here"));
         }
         let measured = self.groups.iter().filter_map(|(id, group)| {
-            let mut usage = self.tree.usage(&group.path)?;
-            (usage.rx_bytes, usage.tx_bytes) = self.network(id, group).unwrap_or_default();
-            Some((id.clone(), Usage { at_ms: boot_clock_ms(), ..usage }))
+            let usage = self.tree.usage(&group.path)?;
+            let network = self.network(id, group);
+            Some((id.clone(), Usage { at_ms: boot_clock_ms(), network, ..usage }))
         });
         let now: BTreeMap<String, Usage> = measured.collect();
         let containers = join(&self.listed, &self.before, &now);
@@ -118,7 +129,7 @@ impl Runtime {
         self.troubles.clear();
         self.has_socket = false;
         for socket in SOCKETS {
-            match ask(&self.host.path(socket)) {
+            match self.ask_runtime(socket) {
                 Ok(None) => {}
                 Ok(Some(listed)) => {
                     self.has_socket = true;
@@ -135,19 +146,29 @@ impl Runtime {
         self.listed.dedup_by(|a, b| a.id == b.id);
     }
 
+    fn ask_runtime(&self, socket: &str) -> Result<Option<Vec<Listed>>, String> {
+        match (ask(&self.host.path(socket))?, &self.own) {
+            (None, Some(own)) => ask(&own.path(socket)),
+            (listed, _) => Ok(listed),
+        }
+    }
+
     /// Of the container's own interfaces; `None` where it uses the host's.
     fn network(&self, id: &str, group: &Group) -> Option<(u64, u64)> {
         if self.listed.iter().any(|listed| listed.id == *id && listed.shares_network) {
             return None;
         }
-        let process = self.host.proc(&group.pid?.to_string());
-        let namespace = |process: &Path| fs::read_link(process.join("ns/net")).ok();
-        // Who may not see the namespaces takes the runtime's word.
-        let own = namespace(&process);
-        if own.is_some() && own == namespace(&self.host.proc("1")) {
+        let devices = |pid: u64| self.host.proc(&pid.to_string()).join("net/dev");
+        // The process known from the last walk may have ended, and another be there.
+        let known = group.pid.map(devices).filter(|path| path.exists());
+        let own = known.or_else(|| self.tree.process(&group.path).map(devices))?;
+        // The kernel has one such file a network namespace. Who may not read `ns/net` of other
+        // users' processes may still see by its number which file it is.
+        let file = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        if file(&own) == file(&devices(1)) {
             return None;
         }
-        Some(sum_networks(&fs::read(process.join("net/dev")).ok()?))
+        Some(sum_networks(&fs::read(own).ok()?))
     }
 }
 
@@ -156,6 +177,9 @@ fn ask(socket: &Path) -> Result<Option<Vec<Listed>>, String> {
     let stream = match UnixStream::connect(socket) {
         Ok(stream) => stream,
         Err(error) if is_gone(error.kind()) => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            return Err(NOT_ALLOWED.to_owned());
+        }
         Err(error) => return Err(format!("names of containers are unknown: {error}")),
     };
     let timeouts = stream
@@ -201,7 +225,7 @@ impl Tree {
                 }
                 let below = path.join(&name);
                 if let Some(id) = container_of(&name) {
-                    let pid = first_process(&self.root().join(&below), 0);
+                    let pid = self.process(&below);
                     groups.insert(id.to_owned(), Group { path: below, pid });
                 } else if depth < DEPTH_MAX && may_hold_containers(&name) {
                     left.push((below, depth + 1));
@@ -209,6 +233,10 @@ impl Tree {
             }
         }
         groups
+    }
+
+    fn process(&self, group: &Path) -> Option<u64> {
+        first_process(&self.root().join(group), 0)
     }
 
     /// `None` for a group that is gone.
@@ -271,6 +299,11 @@ mod tests {
 
     const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+    /// Of a host made up, without the sockets of the machine the test runs on.
+    fn runtime(root: &Path) -> Runtime {
+        Runtime { own: None, ..Runtime::new(&Host::new(root)) }
+    }
+
     fn write(root: &Path, path: &str, text: &str) {
         let path = root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -289,11 +322,11 @@ mod tests {
         write(root, &format!("{group}/memory.max"), "max\n");
         write(root, &format!("{group}/init/cgroup.procs"), "77\n");
         write(root, "proc/77/net/dev", "h\nh\n eth0: 10 0 0 0 0 0 0 0 20 0 0 0 0 0 0 0\n");
-        let mut runtime = Runtime::new(&Host::new(root));
+        let mut runtime = runtime(root);
         let found = runtime.look().unwrap();
         assert_eq!((found.value.len(), found.trouble), (1, None));
         assert_eq!((found.value[0].id.as_str(), found.value[0].memory_bytes), (&ID[..12], 600));
-        assert_eq!(runtime.before[ID].tx_bytes, 20);
+        assert_eq!(runtime.before[ID].network, Some((10, 20)));
     }
 
     #[test]
@@ -306,7 +339,7 @@ mod tests {
         write(root, &format!("{memory}/memory.usage_in_bytes"), "900\n");
         write(root, &format!("{memory}/memory.stat"), "total_inactive_file 100\n");
         write(root, &format!("{memory}/memory.limit_in_bytes"), "2000\n");
-        let mut runtime = Runtime::new(&Host::new(root));
+        let mut runtime = runtime(root);
         runtime.look().unwrap();
         let usage = runtime.before[ID];
         let told = (usage.cpu_us, usage.memory_bytes, usage.memory_limit_bytes);
@@ -330,7 +363,7 @@ mod tests {
             stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
-        let found = Runtime::new(&Host::new(directory.path())).look().unwrap();
+        let found = runtime(directory.path()).look().unwrap();
         assert!(server.join().unwrap().starts_with("GET /containers/json?all=1 HTTP/1.1\r\n"));
         assert_eq!((found.value[0].name.as_str(), found.value[0].state.as_str()), ("db", "exited"));
     }
@@ -338,7 +371,7 @@ mod tests {
     #[test]
     fn a_host_without_containers_has_none() {
         let directory = tempfile::tempdir().unwrap();
-        let looked = Runtime::new(&Host::new(directory.path())).look();
+        let looked = runtime(directory.path()).look();
         assert!(matches!(looked, Err(Trouble::Absent(_))));
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Asking a mount for its size takes as long as its server does, for ever if need be. A mount that
 //! does not answer is left to the thread that asks it and named in the error; the next sweep goes
-//! on without it. It is asked again once it has answered.
+//! on without it. It is asked again once it has answered. How many threads hang that way is bounded
+//! (`logic::mounts`): network mounts beyond that are skipped and named, local ones always asked.
+//! Those of a server of which one hangs come last, so that a dead server holds up no other.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use nix::sys::statvfs::{Statvfs, statvfs};
 use super::host::{Host, boot_clock_ms};
 use super::slow::lock;
 use super::source::{Collect, Moment, Trouble};
-use crate::logic::mounts::{Mount, parse_mounts};
+use crate::logic::mounts::{Mount, may_ask, parse_mounts};
 
 /// Sizes change slowly, and asking for them costs the more the more mounts there are.
 const PERIOD_MS: i64 = 30_000;
@@ -23,11 +25,14 @@ const PERIOD_MS: i64 = 30_000;
 /// A local disk that spins up answers within this.
 const MOUNT_TIMEOUT_MS: i64 = 10_000;
 
-/// How many mounts may hold a thread each. More are not asked: something is wrong with them all.
-const STUCK_MAX: usize = 8;
+/// What is asked first in each sweep. No mount has this name: those begin with a slash.
+const LIST: &str = "the list of mounts";
 
 /// Enough for one system call and a list.
 const STACK_BYTES: usize = 128 * 1024;
+
+/// How many mounts an error names of a sort: it travels with each heartbeat, 512 bytes at most.
+const NAMED_MAX: usize = 4;
 
 /// How long a size is shown for.
 const SHOWN_MS: i64 = 3 * PERIOD_MS;
@@ -51,14 +56,24 @@ struct State {
     number: u64,
     under_way: Option<UnderWay>,
     /// Mounts that do not answer, and since when.
-    stuck: BTreeMap<String, i64>,
+    stuck: BTreeMap<String, Stuck>,
     sizes: BTreeMap<String, (i64, Filesystem)>,
+    /// Mounts the last sweep did not dare to ask.
+    skipped: Vec<String>,
     trouble: Option<Trouble>,
 }
 
 struct UnderWay {
     mount: String,
     since_ms: i64,
+    /// Of a network mount.
+    server: Option<String>,
+}
+
+/// A mount that does not answer.
+struct Stuck {
+    since_ms: i64,
+    server: Option<String>,
 }
 
 impl Filesystems {
@@ -80,16 +95,10 @@ impl Collect for Filesystems {
         let state = lock(&self.sweeps.state);
         let shown = state.sizes.values().filter(|(at_ms, _)| now.boot_ms - at_ms <= SHOWN_MS);
         sample.filesystems.extend(shown.map(|(_, filesystem)| filesystem.clone()));
-        if let Some((mount, since_ms)) = state.stuck.first_key_value() {
-            let waited_s = (now.boot_ms - since_ms) / 1000;
-            let others = match state.stuck.len() - 1 {
-                0 => String::new(),
-                others => format!(", nor have {others} others"),
-            };
-            let reason = format!("{mount} has not answered for {waited_s} s{others}");
-            return Err(Trouble::Failed(reason));
+        match state.complaint(now.boot_ms) {
+            Some(reason) => Err(Trouble::Failed(reason)),
+            None => state.trouble.clone().map_or(Ok(()), Err),
         }
-        state.trouble.clone().map_or(Ok(()), Err)
     }
 
     fn share(&self) -> Option<Box<dyn Collect>> {
@@ -102,14 +111,13 @@ impl Sweeps {
         let number = {
             let mut state = lock(&sweeps.state);
             state.give_up_what_hangs(now_ms);
-            if state.under_way.is_some() || now_ms < state.due_ms || state.stuck.len() >= STUCK_MAX
-            {
+            let has_list = !state.stuck.contains_key(LIST);
+            if state.under_way.is_some() || now_ms < state.due_ms || !has_list {
                 return;
             }
             state.due_ms = now_ms + PERIOD_MS;
             state.number += 1;
-            state.under_way =
-                Some(UnderWay { mount: "the list of mounts".into(), since_ms: now_ms });
+            state.under_way = Some(UnderWay { mount: LIST.into(), since_ms: now_ms, server: None });
             state.number
         };
         let sweeping = sweeps.clone();
@@ -126,11 +134,22 @@ impl Sweeps {
             Ok(mounts) => (mounts, None),
             Err(trouble) => (Vec::new(), Some(trouble)),
         };
-        // Those that may hang come last, so that they hold up no others.
-        mounts.sort_by_key(Mount::is_remote);
+        {
+            let mut state = lock(&self.state);
+            state.stuck.remove(LIST);
+            // Those that may hang come last, so that they hold up no others.
+            mounts.sort_by_key(|mount| (mount.is_remote(), state.hangs_beside(mount)));
+        }
+        let mut skipped = Vec::new();
         for mount in &mounts {
-            if !lock(&self.state).begin(number, mount) {
-                continue;
+            match lock(&self.state).begin(number, mount) {
+                Begin::Ask => {}
+                Begin::Hangs => continue,
+                Begin::Skip => {
+                    skipped.push(mount.mount.clone());
+                    continue;
+                }
+                Begin::GivenUp => return,
             }
             let path = self.host.path(&mount.mount);
             let size = (self.measure)(&path, mount);
@@ -142,9 +161,21 @@ impl Sweeps {
         if state.number == number {
             state.under_way = None;
             state.trouble = trouble;
+            state.skipped = skipped;
             state.sizes.retain(|name, _| mounts.iter().any(|mount| mount.mount == *name));
         }
     }
+}
+
+/// What a sweep does with a mount.
+enum Begin {
+    Ask,
+    /// It is being waited for.
+    Hangs,
+    /// Too many hang already.
+    Skip,
+    /// The sweep itself was waited for too long.
+    GivenUp,
 }
 
 impl State {
@@ -152,19 +183,53 @@ impl State {
     fn give_up_what_hangs(&mut self, now_ms: i64) {
         let hangs = |under_way: &UnderWay| now_ms - under_way.since_ms > MOUNT_TIMEOUT_MS;
         if let Some(hung) = self.under_way.take_if(|under_way| hangs(under_way)) {
-            self.stuck.insert(hung.mount, hung.since_ms);
+            let stuck = Stuck { since_ms: hung.since_ms, server: hung.server };
+            self.stuck.insert(hung.mount, stuck);
             self.number += 1;
             self.due_ms = now_ms;
         }
     }
 
-    /// Whether the mount is to be asked by the sweep of this number.
-    fn begin(&mut self, number: u64, mount: &Mount) -> bool {
-        if self.number != number || self.stuck.contains_key(&mount.mount) {
-            return false;
+    /// What the sweep of this number does with the mount.
+    fn begin(&mut self, number: u64, mount: &Mount) -> Begin {
+        if self.number != number {
+            return Begin::GivenUp;
         }
-        self.under_way = Some(UnderWay { mount: mount.mount.clone(), since_ms: boot_clock_ms() });
-        true
+        if self.stuck.contains_key(&mount.mount) {
+            return Begin::Hangs;
+        }
+        let hanging = self.stuck.values().filter(|stuck| stuck.server.is_some()).count();
+        let is_healthy = self.sizes.contains_key(&mount.mount) && !self.hangs_beside(mount);
+        if !may_ask(mount, is_healthy, hanging) {
+            return Begin::Skip;
+        }
+        let (name, since_ms) = (mount.mount.clone(), boot_clock_ms());
+        let server = mount.is_remote().then(|| mount.server().to_owned());
+        self.under_way = Some(UnderWay { mount: name, since_ms, server });
+        Begin::Ask
+    }
+
+    /// Whether a mount of the same server hangs.
+    fn hangs_beside(&self, mount: &Mount) -> bool {
+        let server = mount.is_remote().then(|| mount.server());
+        server.is_some() && self.stuck.values().any(|stuck| stuck.server.as_deref() == server)
+    }
+
+    /// Names what does not answer, the longest first, and what is not asked because of it.
+    fn complaint(&self, now_ms: i64) -> Option<String> {
+        let (mount, stuck) = self.stuck.iter().min_by_key(|(_, stuck)| stuck.since_ms)?;
+        let waited_s = (now_ms - stuck.since_ms) / 1000;
+        let mut reason = format!("{mount} has not answered for {waited_s} s");
+        let others: Vec<&String> = self.stuck.keys().filter(|other| *other != mount).collect();
+        let skipped: Vec<&String> = self.skipped.iter().collect();
+        for (words, mounts) in [(", nor have ", others), ("; not asked for that reason: ", skipped)]
+        {
+            if !mounts.is_empty() {
+                reason.push_str(words);
+                reason.push_str(&named(&mounts));
+            }
+        }
+        Some(reason)
     }
 
     /// Takes an answer; whether the sweep goes on.
@@ -175,6 +240,16 @@ impl State {
             None => self.sizes.remove(&mount.mount),
         };
         self.number == number
+    }
+}
+
+/// The first few, and how many more.
+fn named(mounts: &[&String]) -> String {
+    let first: Vec<&str> = mounts.iter().take(NAMED_MAX).map(|mount| mount.as_str()).collect();
+    let first = first.join(", ");
+    match mounts.len().saturating_sub(NAMED_MAX) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 
@@ -213,6 +288,7 @@ fn inodes(sizes: &Statvfs) -> Option<Inodes> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -292,5 +368,87 @@ mod tests {
         wait_for(&mut view, later_ms, |found, said| {
             names(found) == ["/", "/a", "/z"] && said.is_ok()
         });
+    }
+
+    static ALL_AWAY: Mutex<()> = Mutex::new(());
+    static ASKED_LOCAL: AtomicUsize = AtomicUsize::new(0);
+    static ASKED_REMOTE: AtomicUsize = AtomicUsize::new(0);
+
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for one that may find nothing")]
+    fn all_servers_away(_path: &Path, mount: &Mount) -> Option<Filesystem> {
+        if mount.is_remote() {
+            ASKED_REMOTE.fetch_add(1, Ordering::SeqCst);
+            drop(lock(&ALL_AWAY));
+        } else {
+            ASKED_LOCAL.fetch_add(1, Ordering::SeqCst);
+        }
+        Some(Filesystem { mount: mount.mount.clone(), total_bytes: 1, ..Filesystem::default() })
+    }
+
+    #[test]
+    fn a_dozen_mounts_that_hang_hold_a_few_threads_and_local_ones_are_measured_for_ever() {
+        let held = lock(&ALL_AWAY);
+        let remote: Vec<String> =
+            (10..22).map(|n| format!("nas:/{n} /n/{n} nfs4 rw 0 0\n")).collect();
+        let remote = remote.concat();
+        let (_directory, host) = fake_host(&format!("/dev/vda1 / ext4 rw 0 0\n{remote}"));
+        let mut view = Filesystems::measured_by(&host, all_servers_away);
+        let mut now_ms = boot_clock_ms();
+        let is_at_the_bound = |said: &Result<(), Trouble>| {
+            matches!(said, Err(Trouble::Failed(reason)) if reason.contains("and 3 more")
+                && reason.ends_with("not asked for that reason: /n/18, /n/19, /n/20, /n/21"))
+        };
+        wait_for(&mut view, now_ms + MOUNT_TIMEOUT_MS + 5000, |_, said| is_at_the_bound(said));
+        for _ in 0..3 {
+            let before = ASKED_LOCAL.load(Ordering::SeqCst);
+            now_ms += PERIOD_MS + MOUNT_TIMEOUT_MS + 5000;
+            wait_for(&mut view, now_ms, |_, said| {
+                ASKED_LOCAL.load(Ordering::SeqCst) > before && is_at_the_bound(said)
+            });
+        }
+        assert_eq!(ASKED_REMOTE.load(Ordering::SeqCst), 8);
+        drop(held);
+        wait_for(&mut view, now_ms, |_, said| said.is_ok());
+        now_ms += 2 * PERIOD_MS;
+        wait_for(&mut view, now_ms, |_, _| ASKED_REMOTE.load(Ordering::SeqCst) >= 12);
+    }
+
+    static ONE_AWAY: Mutex<()> = Mutex::new(());
+    static IS_AWAY: AtomicBool = AtomicBool::new(false);
+    static ASKED_HEALTHY: AtomicUsize = AtomicUsize::new(0);
+
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for one that may find nothing")]
+    fn one_server_away(_path: &Path, mount: &Mount) -> Option<Filesystem> {
+        if mount.server() == "dead" && IS_AWAY.load(Ordering::SeqCst) {
+            drop(lock(&ONE_AWAY));
+        } else if mount.server() == "well" {
+            ASKED_HEALTHY.fetch_add(1, Ordering::SeqCst);
+        }
+        Some(Filesystem { mount: mount.mount.clone(), total_bytes: 1, ..Filesystem::default() })
+    }
+
+    #[test]
+    fn a_dead_server_with_forty_known_mounts_stops_no_mount_of_another_server() {
+        let mounts: Vec<String> =
+            (10..50).map(|n| format!("dead:/{n} /a/{n} nfs4 rw 0 0\n")).collect();
+        let (_directory, host) = fake_host(&format!("{}well:/z /z nfs4 rw 0 0\n", mounts.concat()));
+        let mut view = Filesystems::measured_by(&host, one_server_away);
+        let mut now_ms = boot_clock_ms();
+        wait_for(&mut view, now_ms, |found, _| found.len() == 41);
+        let held = lock(&ONE_AWAY);
+        IS_AWAY.store(true, Ordering::SeqCst);
+        // Long enough for each of them to have been waited for.
+        for _ in 0..45 {
+            let before = ASKED_HEALTHY.load(Ordering::SeqCst);
+            now_ms += PERIOD_MS + MOUNT_TIMEOUT_MS + 5000;
+            wait_for(&mut view, now_ms, |_, said| {
+                ASKED_HEALTHY.load(Ordering::SeqCst) > before && said.is_err()
+            });
+        }
+        let state = lock(&view.sweeps.state);
+        let dead = |stuck: &&Stuck| stuck.server.as_deref() == Some("dead");
+        assert_eq!(state.stuck.values().filter(dead).count(), 8);
+        drop(state);
+        drop(held);
     }
 }

@@ -19,6 +19,12 @@ const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What most files of the kernel fit in, so that one call reads them whole.
 const READ_BYTES: usize = 8 * 1024;
 
+/// The type of optical drives in `/sys/block/*/device/type`, as the SCSI standard numbers them.
+pub const OPTICAL: i64 = 5;
+
+/// 128 bits in hexadecimal. Anything else is no id: `uninitialized`, or nothing.
+const MACHINE_ID_LENGTH: usize = 32;
+
 /// Paths of the host that is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
@@ -38,6 +44,21 @@ impl Host {
     /// An absolute path of the host, as seen from here.
     pub fn path(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// A path or glob as an operator wrote it: the host's own, unless it is spelled from here.
+    pub fn given(&self, path: &str) -> PathBuf {
+        if Path::new(path).starts_with(&self.root) { path.into() } else { self.path(path) }
+    }
+
+    /// What tells this machine from others, whatever it is called; `None` where it is not known,
+    /// such as in an image that is yet to be started.
+    pub fn machine_id(&self) -> Option<String> {
+        let id = read_line(&self.path("/etc/machine-id"))?;
+        let is_id = id.len() == MACHINE_ID_LENGTH
+            && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            && id.bytes().any(|byte| byte != b'0');
+        is_id.then_some(id)
     }
 
     pub fn proc(&self, path: &str) -> PathBuf {
@@ -167,6 +188,16 @@ mod tests {
             assert_eq!(file.read_piece(&mut buffer).unwrap(), text);
             assert_eq!(file.read_pieces(&mut buffer).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn what_an_operator_names_is_the_hosts_own_however_it_is_spelled() {
+        let host = Host::new(Path::new("/host"));
+        for given in ["/var/log/*.log", "/host/var/log/*.log"] {
+            assert_eq!(host.given(given), Path::new("/host/var/log/*.log"));
+        }
+        assert_eq!(host.given("/hosted/x"), Path::new("/host/hosted/x"));
+        assert_eq!(Host::new(Path::new("/")).given("/var/log/x"), Path::new("/var/log/x"));
     }
 
     #[test]

@@ -120,8 +120,15 @@ const PROCESSES: &str = "processes";
 /// What is slow, for those who want to show the same.
 #[derive(Clone, Default)]
 pub struct SlowSources {
-    /// By index in [`MAKERS`].
-    views: Arc<Mutex<BTreeMap<usize, Box<dyn Collect>>>>,
+    /// By index in [`MAKERS`]. What is switched off stays: a thread of it may hang, and one that is
+    /// made anew would hang with another.
+    views: Arc<Mutex<BTreeMap<usize, View>>>,
+}
+
+/// A slow source that others can show, and the settings it was made of.
+struct View {
+    collector: Box<dyn Collect>,
+    of: String,
 }
 
 /// A source, and the settings it was made of.
@@ -147,7 +154,12 @@ pub struct Collectors {
 impl Collectors {
     /// Takes the first readings, from which the first sample is reckoned.
     pub fn start(settings: &CollectorSettings) -> Self {
-        Self::build(settings, SlowSources::default(), true)
+        Self::take_over(settings, &SlowSources::default())
+    }
+
+    /// As [`Collectors::start`], after others have failed: what is slow goes on as it is.
+    pub fn take_over(settings: &CollectorSettings, slow: &SlowSources) -> Self {
+        Self::build(settings, slow.clone(), true)
     }
 
     /// One for the live view: with its own rates, and what is slow as the main one has it.
@@ -171,18 +183,13 @@ impl Collectors {
         collectors
     }
 
-    /// Handed to [`Collectors::start_beside`].
-    pub fn slow_sources(&self) -> SlowSources {
-        self.slow.clone()
-    }
-
     /// Switches on and off, and keeps the readings of what stays. The host's root stays the one
     /// it was started with.
     pub fn apply(&mut self, settings: &CollectorSettings) {
         for (index, maker) in MAKERS.iter().enumerate() {
             let of = (maker.made_of)(settings);
             if !settings.is_enabled(maker.name) {
-                self.switch_off(index);
+                self.sources[index] = None;
             } else if self.sources[index].as_ref().is_none_or(|made| made.of != of) {
                 self.sources[index] = self.make(index, settings).map(|source| Made { source, of });
             }
@@ -190,24 +197,23 @@ impl Collectors {
         self.apply_to_processes(settings);
     }
 
-    fn switch_off(&mut self, index: usize) {
-        self.sources[index] = None;
-        if self.is_main {
-            lock(&self.slow.views).remove(&index);
-        }
-    }
-
     fn make(&self, index: usize, settings: &CollectorSettings) -> Option<Source> {
         let maker = &MAKERS[index];
-        if maker.slow && !self.is_main {
-            let view = lock(&self.slow.views).get(&index)?.share()?;
-            return Some(Source::silent(maker.name, view));
+        let new = if self.is_main { Source::new } else { Source::silent };
+        if !maker.slow {
+            return Some(new(maker.name, (maker.make)(&self.host, settings)));
+        }
+        let mut views = lock(&self.slow.views);
+        let of = (maker.made_of)(settings);
+        let known = views.get(&index).filter(|view| !self.is_main || view.of == of);
+        let known = known.and_then(|view| view.collector.share());
+        if known.is_some() || !self.is_main {
+            return known.map(|collector| new(maker.name, collector));
         }
         let collector = (maker.make)(&self.host, settings);
-        if let Some(view) = collector.share() {
-            lock(&self.slow.views).insert(index, view);
+        if let Some(shared) = collector.share() {
+            views.insert(index, View { collector: shared, of });
         }
-        let new = if self.is_main { Source::new } else { Source::silent };
         Some(new(maker.name, collector))
     }
 
@@ -291,10 +297,13 @@ fn fit(sample: &mut Sample) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use muster_schemas::Durable;
     use muster_schemas::configuration::COLLECTORS;
     use muster_schemas::telemetry::TelemetryFrame;
 
+    use super::source::Trouble;
     use super::*;
 
     #[test]
@@ -333,13 +342,48 @@ mod tests {
     #[test]
     fn a_live_view_has_its_own_rates_and_shares_what_is_slow() {
         let settings = CollectorSettings::default();
-        let main = Collectors::start(&settings);
-        let mut live = Collectors::start_beside(&settings, &main.slow_sources());
+        let slow = SlowSources::default();
+        let _main = Collectors::take_over(&settings, &slow);
+        let mut live = Collectors::start_beside(&settings, &slow);
         let sample = live.sample();
         assert!(!sample.networks.is_empty() && sample.memory.total_bytes > 0);
         assert!(live.sources.iter().all(Option::is_some));
         let alone = Collectors::start_beside(&settings, &SlowSources::default());
         assert!(alone.sources.iter().zip(MAKERS).all(|(made, maker)| made.is_some() != maker.slow));
+    }
+
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+
+    /// Counts how often it is shared, and does nothing.
+    struct Counted;
+    impl Collect for Counted {
+        fn collect(&mut self, _now: Moment, _sample: &mut Sample) -> Result<(), Trouble> {
+            Ok(())
+        }
+
+        fn share(&self) -> Option<Box<dyn Collect>> {
+            MADE.fetch_add(1, Ordering::SeqCst);
+            Some(Box::new(Self))
+        }
+    }
+
+    #[test]
+    fn collectors_made_anew_and_switched_on_again_share_the_threads_of_those_before() {
+        let mut settings = CollectorSettings::default();
+        let slow = SlowSources::default();
+        let mut first = Collectors::take_over(&settings, &slow);
+        let shared: Vec<usize> = lock(&slow.views).keys().copied().collect();
+        assert!(shared.iter().all(|index| MAKERS[*index].slow) && shared.len() > 5);
+        for view in lock(&slow.views).values_mut() {
+            view.collector = Box::new(Counted);
+        }
+        settings.enabled = MAKERS.iter().map(|maker| (maker.name.into(), false)).collect();
+        first.apply(&settings);
+        settings.enabled.clear();
+        first.apply(&settings);
+        assert_eq!(MADE.load(Ordering::SeqCst), shared.len());
+        drop(Collectors::take_over(&settings, &slow));
+        assert_eq!(MADE.load(Ordering::SeqCst), 2 * shared.len());
     }
 
     #[test]

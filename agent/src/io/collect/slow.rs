@@ -12,7 +12,7 @@ use std::thread;
 use muster_schemas::telemetry::Sample;
 
 use super::host::boot_clock_ms;
-use super::source::{Collect, Moment, Trouble};
+use super::source::{ABSENT_FOR_MS, Collect, Moment, Trouble};
 
 /// Enough for reading small files and running a program; the default of 2 MiB is mapped for nothing.
 const STACK_BYTES: usize = 128 * 1024;
@@ -122,6 +122,9 @@ impl<T: Send + 'static> Shared<T> {
             }
             state.started_ms = Some(now_ms);
             state.due_ms = now_ms + shared.plan.period_ms;
+            // Whether it is still not there is being found out: the old answer would have it left
+            // alone for another while.
+            state.trouble.take_if(|trouble| !matches!(trouble, Trouble::Failed(_)));
         }
         let looking = shared.clone();
         let name = format!("collect {}", shared.plan.name);
@@ -156,7 +159,13 @@ impl<T> Drop for Finish<'_, T> {
                 state.trouble = found.trouble.map(Trouble::Failed);
                 state.result = Some(Timed { at_ms: boot_clock_ms(), value: found.value });
             }
-            Err(trouble) => state.trouble = Some(trouble),
+            Err(trouble) => {
+                // Looking again is cheap; asking again is not, and waits for its period.
+                if let Trouble::Absent(_) = trouble {
+                    state.due_ms = state.due_ms.min(boot_clock_ms() + ABSENT_FOR_MS);
+                }
+                state.trouble = Some(trouble);
+            }
         }
     }
 }
@@ -247,6 +256,42 @@ mod tests {
         assert_eq!(look(&mut slow, at(boot_clock_ms())), (0, Err(Trouble::failed("it panicked"))));
         let _ = look(&mut slow, at(boot_clock_ms() + 20_000));
         wait_idle(&slow);
+    }
+
+    #[test]
+    fn what_was_not_there_is_looked_for_a_minute_later_however_rarely_it_is_asked() {
+        let mut looks = 0;
+        let mut slow = Slow::start(Plan { period_ms: 3_600_000, ..PLAN }, move || {
+            looks += 1;
+            if looks == 1 { Err(Trouble::absent("unplugged")) } else { Ok(Found::all(5)) }
+        });
+        wait_idle(&slow);
+        let now_ms = boot_clock_ms();
+        let absent = Err(Trouble::absent("unplugged"));
+        assert_eq!(look(&mut slow, at(now_ms)), (0, absent));
+        assert_eq!(look(&mut slow, at(now_ms + ABSENT_FOR_MS)).1, Ok(()), "the answer is awaited");
+        wait_idle(&slow);
+        assert_eq!(look(&mut slow, at(now_ms + ABSENT_FOR_MS + 5_000)), (5, Ok(())));
+    }
+
+    #[test]
+    fn what_was_asked_and_said_nothing_is_asked_again_in_its_period_only() {
+        let looks = Arc::new(AtomicUsize::new(0));
+        let counted = looks.clone();
+        let mut slow = Slow::start(Plan { period_ms: 3_600_000, ..PLAN }, move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Err(Trouble::silent("permission denied"))
+        });
+        wait_idle(&slow);
+        let now_ms = boot_clock_ms();
+        let silent = Err(Trouble::silent("permission denied"));
+        for minutes in 1..59 {
+            assert_eq!(look(&mut slow, at(now_ms + minutes * ABSENT_FOR_MS)), (0, silent.clone()));
+        }
+        assert_eq!(looks.load(Ordering::SeqCst), 1);
+        let _ = look(&mut slow, at(now_ms + 3_600_000));
+        wait_idle(&slow);
+        assert_eq!(looks.load(Ordering::SeqCst), 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use muster_schemas::telemetry::SmartDisk;
 
 use super::child::{Limits, find_program, run_system};
-use super::host::{Host, names_in};
+use super::host::{Host, OPTICAL, names_in, read_number};
 use super::slow::{Found, Plan, Slow};
 use super::source::Trouble;
 use crate::logic::smart::{Report, parse_smart};
@@ -33,22 +33,27 @@ pub fn smart(host: &Host) -> Slow<Vec<SmartDisk>> {
 }
 
 fn ask_all(program: &Path, block: &Path) -> Result<Found<Vec<SmartDisk>>, Trouble> {
-    let (mut disks, mut refusals) = (Vec::new(), Vec::new());
+    let (mut disks, mut refusals, mut asked) = (Vec::new(), Vec::new(), 0);
     for device in names_in(block) {
         // Partitions are not listed; loops and other virtual disks have no device.
-        if !block.join(&device).join("device").exists() {
+        let about = block.join(&device).join("device");
+        if !about.exists() || read_number(&about.join("type")) == Some(OPTICAL) {
             continue;
         }
+        asked += 1;
         match ask(program, &device) {
             Report::Disk(disk) => disks.push(*disk),
             Report::Silent => {}
             Report::Refused(reason) => refusals.push(reason),
         }
     }
+    if asked == 0 {
+        return Err(Trouble::absent("there is no disk to ask"));
+    }
     if disks.is_empty() {
         // An agent that does not run as root may not ask: that is how it was set up, not an error.
         let reason = refusals.pop().unwrap_or_else(|| "no disk tells of itself".into());
-        return Err(Trouble::absent(reason));
+        return Err(Trouble::silent(reason));
     }
     Ok(Found::but(disks, &refusals))
 }
@@ -59,5 +64,25 @@ fn ask(program: &Path, device: &str) -> Report {
     match run_system(program, &["--json", "-a", "-n", "standby", path], LIMITS) {
         Ok(printed) => parse_smart(device, &printed.text),
         Err(reason) => Report::Refused(format!("{device}: smartctl {reason}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn disks_that_refuse_are_not_asked_again_at_once_and_none_is_looked_for_again_soon() {
+        let directory = tempfile::tempdir().unwrap();
+        let (program, block) = (directory.path().join("smartctl"), directory.path().join("block"));
+        fs::write(&program, "#!/bin/sh\nexit 2\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir_all(&block).unwrap();
+        assert!(matches!(ask_all(&program, &block), Err(Trouble::Absent(_))));
+        fs::create_dir_all(block.join("sda/device")).unwrap();
+        assert!(matches!(ask_all(&program, &block), Err(Trouble::Silent(_))));
     }
 }

@@ -11,9 +11,9 @@ use muster_schemas::telemetry::Sample;
 use nix::errno::Errno;
 use tracing::info;
 
-/// How long a source that was not there is left alone. Long enough to cost nothing, short enough
-/// that what is plugged in or installed shows up by itself.
-const ABSENT_FOR_MS: i64 = 10 * 60 * 1000;
+/// How long a source that was not there is left alone. Looking for it opens a file or a directory,
+/// some microseconds: once a minute that costs nothing, and who plugs something in sees it soon.
+pub const ABSENT_FOR_MS: i64 = 60_000;
 
 /// When a sample is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,10 @@ pub struct Moment {
 /// Why a source has nothing, or not all, to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
-    /// The host has no such thing.
+    /// The host has no such thing, and looking for it costs nothing.
     Absent(String),
+    /// All were asked, at the cost of an answer, and none has anything to say to this agent.
+    Silent(String),
     /// It has, and it cannot be read.
     Failed(String),
 }
@@ -34,6 +36,10 @@ pub enum Trouble {
 impl Trouble {
     pub fn absent(reason: impl Into<String>) -> Self {
         Self::Absent(reason.into())
+    }
+
+    pub fn silent(reason: impl Into<String>) -> Self {
+        Self::Silent(reason.into())
     }
 
     pub fn failed(reason: impl Into<String>) -> Self {
@@ -54,7 +60,7 @@ impl Trouble {
 
 impl Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Absent(reason) | Self::Failed(reason)) = self;
+        let (Self::Absent(reason) | Self::Silent(reason) | Self::Failed(reason)) = self;
         f.write_str(reason)
     }
 }
@@ -98,7 +104,7 @@ impl Source {
         match self.collector.collect(now, sample) {
             Ok(()) => {}
             Err(Trouble::Failed(reason)) => self.error = Some(reason),
-            Err(Trouble::Absent(reason)) => {
+            Err(Trouble::Absent(reason) | Trouble::Silent(reason)) => {
                 self.rests_until_ms = now.boot_ms + ABSENT_FOR_MS;
                 if !self.said {
                     self.said = true;
@@ -139,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_source_is_left_alone_for_ten_minutes_and_is_no_error() {
+    fn an_absent_source_is_left_alone_for_a_minute_and_is_no_error() {
         let absent = Err(Trouble::absent("no such thing"));
         let times = [0, 5000, ABSENT_FOR_MS - 1, ABSENT_FOR_MS, ABSENT_FOR_MS + 1];
         assert_eq!(asked(absent, &times), (2, None));

@@ -234,10 +234,20 @@ impl Discovery {
         directory.leaf_of.iter().copied().find(|index| self.patterns[*index].last_means(name))
     }
 
-    /// Whether any pattern means the path, in a directory that is there.
+    /// The text of the pattern that means the path, in a directory that is there.
+    pub fn pattern_of(&self, path: &Path) -> Option<&str> {
+        let pattern = self.matching(path.parent()?, path.file_name()?)?;
+        Some(self.text(pattern))
+    }
+
     pub fn means(&self, path: &Path) -> bool {
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return false };
-        self.matching(directory, name).is_some()
+        self.pattern_of(path).is_some()
+    }
+
+    /// The directories in which files are followed.
+    pub fn leaves(&self) -> impl Iterator<Item = &Path> {
+        let is_leaf = |(_, directory): &(&Arc<Path>, &Directory)| !directory.leaf_of.is_empty();
+        self.directories.iter().filter(is_leaf).map(|(path, _)| &**path)
     }
 
     /// Whether files of any directory have to be polled.

@@ -37,6 +37,8 @@ pub struct Files {
     /// From the last run. After the first look at everything only what was in directories that
     /// are not there: they may be mounted later.
     known: HashMap<Identity, Position>,
+    /// Those of them that have the name they had, until the first look is over.
+    resumed: HashSet<FileId>,
     /// Files that have lost their names unseen, to be looked for.
     missed: Vec<Position>,
     /// New files behind symbolic links: changes are seen where they lead.
@@ -122,8 +124,9 @@ impl Files {
         let fits = |known: &Position| {
             metadata.len() >= known.offset && siblings::still_fits(path, known.fingerprint)
         };
+        let keeps_name = known.as_ref().is_some_and(|it| it.path == *path && fits(it));
         let (fingerprint, offset) = match known {
-            Some(known) if fits(&known) => (known.fingerprint, known.offset),
+            Some(known) if keeps_name || fits(&known) => (known.fingerprint, known.offset),
             Some(known) => {
                 self.missed.push(known);
                 (head.unwrap_or(Fingerprint::of(b"")), 0)
@@ -135,6 +138,9 @@ impl Files {
         file.after = self.table.former(path);
         let is_link = path.is_symlink();
         let id = self.table.insert(file);
+        if keeps_name {
+            self.resumed.insert(id);
+        }
         self.has_new = true;
         if is_link {
             self.links.push(id);
@@ -209,7 +215,7 @@ impl Files {
         !self.vacant.is_empty()
     }
 
-    fn lose_name(&mut self, id: FileId, searchable: bool) {
+    pub fn lose_name(&mut self, id: FileId, searchable: bool) {
         self.vacate(id);
         let Some(file) = self.table.get(id) else { return };
         if file.reading.is_none() && searchable {
@@ -279,6 +285,16 @@ impl Files {
                 self.missed.push(old);
             }
         }
+    }
+
+    /// The files that have the name they had at the last look of the run before.
+    pub fn take_resumed(&mut self) -> HashSet<FileId> {
+        std::mem::take(&mut self.resumed)
+    }
+
+    /// The files that have lost their names unseen.
+    pub fn missed(&self) -> &[Position] {
+        &self.missed
     }
 
     /// How far everything was read.

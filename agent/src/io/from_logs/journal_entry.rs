@@ -5,10 +5,17 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+/// What journald gives to each line that a service prints without a priority of its own. It takes
+/// off a priority that is printed (`<6>`), so that one of 6 cannot be told from none: such a line
+/// is judged by its level or its words as if it had none.
+const UNASKED_PRIORITY: u8 = 6;
+
 #[derive(Debug, PartialEq)]
 pub struct Entry {
     pub cursor: String,
     pub at_ms: i64,
+    /// As somebody said; `None` where a service printed the line and journald says 6, whether or
+    /// not the service did.
     pub priority: Option<u8>,
     pub identifier: Option<String>,
     pub unit: Option<String>,
@@ -23,6 +30,8 @@ struct Wire {
     realtime_us: String,
     #[serde(rename = "PRIORITY", default)]
     priority: Value,
+    #[serde(rename = "_TRANSPORT", default)]
+    transport: Value,
     #[serde(rename = "SYSLOG_IDENTIFIER", default)]
     identifier: Value,
     #[serde(rename = "_SYSTEMD_UNIT", default)]
@@ -38,9 +47,11 @@ pub fn parse(line: &[u8]) -> Option<Entry> {
         let bytes = bytes(value);
         (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
     };
+    let priority = text(&wire.priority).and_then(|digit| digit.parse().ok());
+    let is_printed = wire.transport == "stdout";
     Some(Entry {
         at_ms: wire.realtime_us.parse::<i64>().ok()? / 1000,
-        priority: text(&wire.priority).and_then(|digit| digit.parse().ok()),
+        priority: priority.filter(|priority| !is_printed || *priority != UNASKED_PRIORITY),
         identifier: text(&wire.identifier),
         unit: text(&wire.unit),
         message: bytes(&wire.message),
@@ -78,6 +89,19 @@ mod tests {
             message: expected.to_vec(),
         };
         assert_eq!(parse(line.as_bytes()), Some(expected));
+    }
+
+    #[test]
+    fn what_a_service_prints_has_no_priority_unless_it_is_another_than_what_is_given_unasked() {
+        for (transport, priority, expected) in
+            [("stdout", 6, None), ("stdout", 4, Some(4)), ("syslog", 6, Some(6))]
+        {
+            let line = format!(
+                r#"{{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1700000000123456",
+                "PRIORITY":"{priority}","_TRANSPORT":"{transport}","MESSAGE":"fatal"}}"#
+            );
+            assert_eq!(parse(line.as_bytes()).unwrap().priority, expected, "{transport}");
+        }
     }
 
     #[test]

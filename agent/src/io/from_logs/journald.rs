@@ -22,7 +22,7 @@ use super::{LogSettings, journal_entry};
 use crate::logic::logs::{Clock, read_journal_entry};
 
 const FIELDS: &str =
-    "PRIORITY,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,MESSAGE,__REALTIME_TIMESTAMP,__CURSOR";
+    "PRIORITY,_TRANSPORT,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,MESSAGE,__REALTIME_TIMESTAMP,__CURSOR";
 
 /// The longest entry that is read: journald itself splits what services print at 48 KiB, and JSON
 /// may need four times that for bytes that are no text. A longer one is left out.
@@ -219,7 +219,7 @@ impl Running {
         is_filtered: bool,
         now: Instant,
     ) -> io::Result<Self> {
-        let mut command = Command::new("journalctl");
+        let mut command = journalctl(settings.host_root.as_deref())?;
         command.args(["--follow", "--quiet", "--all", "--output=json"]);
         command.arg(format!("--output-fields={FIELDS}"));
         match cursor {
@@ -299,6 +299,19 @@ impl Running {
         }
         String::from_utf8_lossy(&said).trim().replace('\n', "; ")
     }
+}
+
+/// The host's own, where its root is mounted in a container: an image has none, and another version
+/// might not read what the host's journald writes.
+fn journalctl(host_root: Option<&Path>) -> io::Result<Command> {
+    let Some(root) = host_root else { return Ok(Command::new("journalctl")) };
+    let is_there = |path: &str| root.join(path).exists();
+    if !["usr/bin/journalctl", "bin/journalctl"].into_iter().any(is_there) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let mut command = Command::new("chroot");
+    command.arg(root).arg("journalctl");
+    Ok(command)
 }
 
 fn take(

@@ -27,6 +27,8 @@ const URGENT_SHARE: u32 = 5;
 pub struct Keeping {
     /// What was followed up to now.
     pub patterns: Vec<String>,
+    /// Never put back: a clock that is behind at one checkpoint, such as that of a machine that
+    /// keeps no time while it is off, would make old rotations look new at the next start.
     pub written_at: i64,
     /// Something was read since the last checkpoint.
     pub moved: bool,
@@ -87,7 +89,7 @@ impl Worker {
         let checkpoint = Checkpoint {
             epoch,
             seq,
-            written_at: now_ms(),
+            written_at: self.keeping.written_at.max(now_ms()),
             patterns: self.keeping.patterns.clone(),
             note: Note { files, cursor: self.journald.cursor() },
         };

@@ -6,14 +6,15 @@
 //! [`LogSink`] takes frames, a [`LiveTap`] all lines while somebody looks. `service.rs` starts
 //! it.
 //!
-//! Not covered: what was written to a file after our last look and then compressed or moved to
-//! another directory while the agent was down; a file that came and was rotated away between two
-//! looks (a tenth of a second), or while the agent was down; what was written between two
-//! rotations of one file within a second, if the agent was killed in that second; how many lines
-//! were suppressed in the ten seconds before a kill. A line whose writer paused for more than
-//! five seconds in the middle of it counts as two.
+//! Not covered: what was written after our last look and then compressed, moved to another
+//! directory or deleted while the agent was down; what was written between two truncations within
+//! a tenth of a second; a rotation that came while the agent was down and begins with the same 256
+//! bytes as a file it could be a copy of; how many lines were suppressed in the ten seconds before
+//! a kill. A line whose writer paused for more than five seconds in the middle of it counts as
+//! two.
 
 mod checkpoint;
+mod descriptors;
 mod discover;
 mod files;
 mod journal_entry;
@@ -23,11 +24,13 @@ mod live;
 mod outbox;
 mod problems;
 mod reading;
+mod renames;
 mod siblings;
 mod table;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod unseen;
 mod watch;
 mod worker;
 mod zone;
@@ -46,6 +49,7 @@ use tracing::error;
 pub use self::live::LiveTap;
 use self::watch::Waker;
 use self::worker::{SOON, Worker};
+use crate::io::collect::host::Host;
 use crate::logic::logs::FloodLimits;
 
 /// Where frames of lines go, together with how far was read.
@@ -81,6 +85,9 @@ pub struct LogSettings {
     pub state_dir: PathBuf,
     /// How many files are followed at most.
     pub files_max: usize,
+    /// Where the host's root is mounted, in a container: lines name files as the host does, and
+    /// the host's own `journalctl` is run there.
+    pub host_root: Option<PathBuf>,
     /// Where journal files are, if not where systemd has them.
     pub journal_directory: Option<PathBuf>,
     /// Whether files that are there at the very first start are read as a whole.
@@ -195,11 +202,14 @@ fn run(mut worker: Worker, inbox: &Receiver<Request>, waker: &Waker) {
 
 /// Whether the systemd journal is followed where nobody has said: not where a followed file has
 /// the same lines already, as rsyslog writes them.
-pub fn journald_by_default(paths: &[String]) -> bool {
-    let is_meant = |file: &str| {
-        paths.iter().any(|path| glob::Pattern::new(path).is_ok_and(|glob| glob.matches(file)))
+pub fn journald_by_default(host: &Host, paths: &[String]) -> bool {
+    let is_meant = |file: &Path| {
+        let patterns = paths.iter().map(|path| host.given(path));
+        let mut globs = patterns.filter_map(|path| glob::Pattern::new(path.to_str()?).ok());
+        globs.any(|glob| glob.matches_path(file))
     };
     !["/var/log/syslog", "/var/log/messages"]
         .into_iter()
-        .any(|file| is_meant(file) && Path::new(file).exists())
+        .map(|file| host.path(file))
+        .any(|file| is_meant(&file) && file.exists())
 }

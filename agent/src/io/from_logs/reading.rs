@@ -11,8 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use muster_schemas::logs::{MESSAGE_BYTES_MAX, Severity};
+use muster_schemas::logs::MESSAGE_BYTES_MAX;
 
+use super::LogSettings;
 use super::live::LiveTap;
 use super::outbox::{Outbox, Place};
 use super::siblings::head;
@@ -83,15 +84,16 @@ pub enum Turn {
 
 impl Reading {
     /// `None`: the path leads to another file than the one that is meant.
-    pub fn open(file: &Followed, least: Severity, now: Instant) -> io::Result<Option<Self>> {
+    pub fn open(file: &Followed, settings: &LogSettings, now: Instant) -> io::Result<Option<Self>> {
         let opened = File::open(&file.path)?;
         if identity(&opened.metadata()?) != file.identity {
             return Ok(None);
         }
+        let source = source(&file.path, settings.host_root.as_deref());
         Ok(Some(Self {
             file: opened,
-            scanner: Scanner::new(&source(&file.path), least),
-            source: source(&file.path),
+            scanner: Scanner::new(&source, settings.least),
+            source,
             skipping: None,
             size: 0,
             unfinished: false,
@@ -111,6 +113,11 @@ impl Reading {
         self.unfinished || read_to >= self.size
     }
 
+    /// The last line has no end yet.
+    pub fn waits_for_newline(&self) -> bool {
+        self.unfinished || self.skipping.is_some()
+    }
+
     /// When [`settle`] has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.scanner.pending_from().is_some() {
@@ -123,8 +130,10 @@ impl Reading {
     }
 }
 
-/// What stands for a file in a line.
-pub fn source(path: &Path) -> String {
+/// What stands for a file in a line: its path, as the host names it.
+fn source(path: &Path, host_root: Option<&Path>) -> String {
+    let below = host_root.and_then(|root| path.strip_prefix(root).ok());
+    let path = below.map_or_else(|| path.to_owned(), |below| Path::new("/").join(below));
     path.to_string_lossy().into_owned()
 }
 

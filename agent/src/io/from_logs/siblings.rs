@@ -4,6 +4,8 @@
 //! One listing of a directory serves all files missed in it. What was moved to another directory
 //! or compressed meanwhile is not found; the caller says so.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
@@ -18,14 +20,16 @@ use crate::logic::follow::{
     FINGERPRINT_BYTES_MAX, Fingerprint, Identity, Position, is_compressed, rotation_of,
 };
 
-/// How many files of one directory are opened to look for one: more rotations than anybody keeps.
+/// How many rotations of a file are opened to look for a copy of it, the newest first. A copy that
+/// has something new is among the last that were made. What has the file's own inode is always
+/// looked at.
 const CANDIDATES_MAX: usize = 64;
 
 /// A copy is only recognised by what it begins with: fewer bytes could be anybody's.
-const COPY_FINGERPRINT_BYTES_MIN: usize = 16;
+pub const COPY_FINGERPRINT_BYTES_MIN: usize = 16;
 
 /// The clock of a file system may lag behind ours by a tick.
-const CLOCK_SLACK_MS: i64 = 2000;
+pub const CLOCK_SLACK_MS: i64 = 2000;
 
 pub struct Rest {
     pub path: Arc<Path>,
@@ -40,25 +44,45 @@ pub fn find(
     since: i64,
     is_followed: &dyn Fn(Identity) -> bool,
 ) -> Vec<Option<Rest>> {
-    let bases: Vec<&[u8]> = wanted.iter().map(base_name).collect();
-    let mut candidates: Vec<Vec<OsString>> = wanted.iter().map(|_| Vec::new()).collect();
+    let mut rotations: HashMap<&[u8], Vec<OsString>> =
+        wanted.iter().map(|position| (base_name(position), Vec::new())).collect();
+    let mut by_inode: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (index, position) in wanted.iter().enumerate() {
+        by_inode.entry(position.identity.1).or_default().push(index);
+    }
+    let mut same: Vec<Vec<OsString>> = wanted.iter().map(|_| Vec::new()).collect();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         if is_compressed(name.as_bytes()) {
             continue;
         }
-        let base = rotation_of(name.as_bytes());
-        for (index, position) in wanted.iter().enumerate() {
-            let is_candidate = entry.ino() == position.identity.1 || base == Some(bases[index]);
-            if is_candidate && candidates[index].len() < CANDIDATES_MAX {
-                candidates[index].push(name.clone());
-            }
+        for index in by_inode.get(&entry.ino()).into_iter().flatten() {
+            same[*index].push(name.clone());
+        }
+        if let Some(names) = rotation_of(name.as_bytes()).and_then(|base| rotations.get_mut(base)) {
+            names.push(name);
         }
     }
-    let choose = |(position, names): (&Position, Vec<OsString>)| {
+    for names in rotations.values_mut() {
+        keep_newest(directory, names);
+    }
+    let choose = |(position, mut names): (&Position, Vec<OsString>)| {
+        names.extend(rotations.get(base_name(position)).into_iter().flatten().cloned());
         best(directory, position, &names, since, is_followed)
     };
-    wanted.iter().zip(candidates).map(choose).collect()
+    wanted.iter().zip(same).map(choose).collect()
+}
+
+fn keep_newest(directory: &Path, names: &mut Vec<OsString>) {
+    if names.len() <= CANDIDATES_MAX {
+        return;
+    }
+    let modified = |name: &OsString| {
+        let metadata = fs::metadata(directory.join(name)).ok();
+        Reverse(metadata.and_then(|metadata| metadata.modified().ok()))
+    };
+    names.sort_by_cached_key(modified);
+    names.truncate(CANDIDATES_MAX);
 }
 
 fn base_name(position: &Position) -> &[u8] {

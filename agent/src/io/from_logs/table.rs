@@ -33,10 +33,8 @@ pub struct Followed {
     pub queued: bool,
     /// Who had the name before, and is to be read first.
     pub after: Option<FileId>,
-    /// The name it had, by which its heir asks for it.
-    was: Option<Arc<Path>>,
-    /// Where its name leads, if that is a symbolic link.
-    target: Option<Arc<Path>>,
+    /// It was read to its end when it gave its descriptor up.
+    pub was_read: bool,
     /// It was not found where it should be; the next look decides.
     pub missing: bool,
     /// If it is gone, nobody would have told where it went.
@@ -57,8 +55,7 @@ impl Followed {
             retired: false,
             queued: false,
             after: None,
-            was: None,
-            target: None,
+            was_read: false,
             missing: false,
             searchable: false,
             polled: false,
@@ -93,14 +90,18 @@ impl Followed {
 
 #[derive(Default)]
 pub struct Table {
-    files: HashMap<FileId, Followed>,
+    /// In boxes: a map is up to half empty.
+    files: HashMap<FileId, Box<Followed>>,
     next: FileId,
     names: HashMap<Arc<Path>, FileId>,
     identities: HashMap<Identity, FileId>,
     /// Where a symbolic link leads, for changes that are seen there.
     targets: HashMap<Arc<Path>, FileId>,
+    target_of: HashMap<FileId, Arc<Path>>,
     /// Who had a name before and is not read to its end yet.
     former: HashMap<Arc<Path>, FileId>,
+    /// The name it had, by which its heir asks for it.
+    name_before: HashMap<FileId, Arc<Path>>,
 }
 
 impl Table {
@@ -111,16 +112,16 @@ impl Table {
             self.names.insert(file.path.clone(), id);
         }
         self.identities.insert(file.identity, id);
-        self.files.insert(id, file);
+        self.files.insert(id, Box::new(file));
         id
     }
 
     pub fn get(&self, id: FileId) -> Option<&Followed> {
-        self.files.get(&id)
+        self.files.get(&id).map(Box::as_ref)
     }
 
     pub fn get_mut(&mut self, id: FileId) -> Option<&mut Followed> {
-        self.files.get_mut(&id)
+        self.files.get_mut(&id).map(Box::as_mut)
     }
 
     pub fn named(&self, path: &Path) -> Option<FileId> {
@@ -142,15 +143,15 @@ impl Table {
 
     /// A file found under another name had this one.
     pub fn add_former(&mut self, path: Arc<Path>, id: FileId) {
-        if let Some(file) = self.files.get_mut(&id) {
-            file.was = Some(path.clone());
+        if self.files.contains_key(&id) {
+            self.name_before.insert(id, path.clone());
             self.former.insert(path, id);
         }
     }
 
     pub fn add_target(&mut self, target: Arc<Path>, id: FileId) {
-        if let Some(file) = self.files.get_mut(&id) {
-            file.target = Some(target.clone());
+        if self.files.contains_key(&id) {
+            self.target_of.insert(id, target.clone());
             self.targets.insert(target, id);
         }
     }
@@ -167,35 +168,36 @@ impl Table {
 
     /// Whether its name is a symbolic link.
     pub fn is_link(&self, id: FileId) -> bool {
-        self.files.get(&id).is_some_and(|file| file.target.is_some())
+        self.target_of.contains_key(&id)
     }
 
     /// The file's name belongs to another, or to nobody.
     pub fn retire(&mut self, id: FileId, path: Option<Arc<Path>>) {
         self.drop_names(id);
         let Some(file) = self.files.get_mut(&id) else { return };
-        if !std::mem::replace(&mut file.retired, true) {
-            file.was = Some(file.path.clone());
-            self.former.insert(file.path.clone(), id);
-        }
+        let name = file.path.clone();
+        let had_name = !std::mem::replace(&mut file.retired, true);
         file.missing = false;
         if let Some(path) = path {
             file.path = path;
         }
+        if had_name {
+            self.add_former(name, id);
+        }
     }
 
-    pub fn remove(&mut self, id: FileId) -> Option<Followed> {
+    pub fn remove(&mut self, id: FileId) {
         self.drop_names(id);
-        let file = self.files.remove(&id)?;
-        if let Some(was) = &file.was
-            && self.former.get(was) == Some(&id)
-        {
-            self.former.remove(was);
+        self.target_of.remove(&id);
+        let before = self.name_before.remove(&id);
+        if let Some(before) = before.filter(|name| self.former.get(name) == Some(&id)) {
+            self.former.remove(&before);
         }
-        if self.identities.get(&file.identity) == Some(&id) {
+        if let Some(file) = self.files.remove(&id)
+            && self.identities.get(&file.identity) == Some(&id)
+        {
             self.identities.remove(&file.identity);
         }
-        Some(file)
     }
 
     fn drop_names(&mut self, id: FileId) {
@@ -203,7 +205,7 @@ impl Table {
         if self.names.get(&file.path) == Some(&id) {
             self.names.remove(&file.path);
         }
-        if let Some(target) = &file.target
+        if let Some(target) = self.target_of.get(&id)
             && self.targets.get(target) == Some(&id)
         {
             self.targets.remove(target);
@@ -219,6 +221,16 @@ impl Table {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &Followed)> {
-        self.files.iter().map(|(id, file)| (*id, file))
+        self.files.iter().map(|(id, file)| (*id, &**file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_file_takes_little_besides_its_path() {
+        assert!(size_of::<Followed>() <= 96, "{} bytes", size_of::<Followed>());
     }
 }

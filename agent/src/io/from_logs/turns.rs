@@ -6,18 +6,10 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
+use super::descriptors::{close_after, is_read};
 use super::reading::{self, Reading, Turn};
 use super::table::FileId;
 use super::worker::Worker;
-
-/// How many descriptors are kept open. The usual limit of a process is 1024.
-pub const OPEN_FILES_MAX: usize = 256;
-
-/// When a quiet file is closed.
-const CLOSE_AFTER: Duration = Duration::from_secs(60);
-
-/// When a quiet file that has lost its name is forgotten: its writer may take a while to notice.
-const FORGET_AFTER: Duration = Duration::from_secs(10);
 
 /// How often it is looked at until then: events speak of names.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -25,13 +17,32 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 impl Worker {
     /// Each file in the queue has one turn.
     pub(super) fn take_turns(&mut self, now: Instant) {
+        let mut has_room = true;
         for _ in 0..self.files.queued() {
             if self.outbox.is_blocked() {
                 return;
             }
             let Some(id) = self.files.dequeue() else { return };
-            if self.is_due(id) && self.is_open(id, now) {
+            let is_closed = self.files.table.get(id).is_some_and(|file| file.reading.is_none());
+            // Asked before anything is asked about the file: thousands may wait for a descriptor,
+            // round after round.
+            has_room = has_room && (!is_closed || self.has_room());
+            if is_closed && !has_room {
+                self.files.put_off(id);
+                continue;
+            }
+            if !self.is_due(id) {
+                continue;
+            }
+            // Only now: a file is not closed for one that has nothing to read.
+            if is_closed && !self.make_room(now) {
+                self.files.put_off(id);
+                continue;
+            }
+            if self.is_open(id, now) {
                 self.turn(id, now);
+                // It may have come to its end.
+                has_room = true;
             }
         }
     }
@@ -44,14 +55,11 @@ impl Worker {
         if !file.retired && size.is_none() {
             return false;
         }
-        if let Some(after) = file.after {
-            let is_read = |old: &super::table::Followed| {
-                old.reading.as_ref().is_some_and(|reading| reading.is_at_end(old.read_to))
-            };
-            if self.files.table.get(after).is_some_and(|old| !is_read(old)) {
-                self.files.put_off(id);
-                return false;
-            }
+        if let Some(after) = file.after
+            && self.files.table.get(after).is_some_and(|old| !is_read(old))
+        {
+            self.files.put_off(id);
+            return false;
         }
         let Some(file) = self.files.table.get_mut(id) else { return false };
         file.after = None;
@@ -59,17 +67,16 @@ impl Worker {
     }
 
     fn is_open(&mut self, id: FileId, now: Instant) -> bool {
-        let least = self.settings.least;
         let Some(file) = self.files.table.get_mut(id) else { return false };
         if file.reading.is_some() {
             return true;
         }
         let path = file.path.clone();
-        match Reading::open(file, least, now) {
+        match Reading::open(file, &self.settings, now) {
             Ok(Some(reading)) => {
                 file.reading = Some(Box::new(reading));
+                file.was_read = false;
                 self.files.problems.settle(&path);
-                self.make_room(now);
                 self.open.push(id);
                 return true;
             }
@@ -81,31 +88,6 @@ impl Worker {
             }
         }
         false
-    }
-
-    /// Closes the file that was quiet for longest, if there are too many open.
-    fn make_room(&mut self, now: Instant) {
-        if self.open.len() < OPEN_FILES_MAX {
-            return;
-        }
-        let table = &self.files.table;
-        // One that has lost its name might not be found again.
-        let grown_at = |id: &FileId| {
-            let file = table.get(*id)?;
-            Some((file.retired, file.reading.as_ref()?.grown_at))
-        };
-        let Some(index) = (0..self.open.len()).min_by_key(|index| grown_at(&self.open[*index]))
-        else {
-            return;
-        };
-        let id = self.open.swap_remove(index);
-        let (files, mut desk) = self.desk(now);
-        if let Some(file) = files.table.get_mut(id) {
-            // Nobody would come back to complete it.
-            reading::finish(id, file, &mut desk);
-            file.close();
-            files.enqueue(id);
-        }
     }
 
     fn turn(&mut self, id: FileId, now: Instant) {
@@ -219,8 +201,4 @@ impl Worker {
             }
         }
     }
-}
-
-fn close_after(is_retired: bool) -> Duration {
-    if is_retired { FORGET_AFTER } else { CLOSE_AFTER }
 }

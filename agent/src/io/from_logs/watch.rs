@@ -45,6 +45,8 @@ pub struct Change {
     pub directory: Arc<Path>,
     pub name: OsString,
     pub what: What,
+    /// Joins the two halves of a rename; 0 where it is none.
+    pub cookie: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +154,12 @@ impl Watcher {
         let what = what(event.mask);
         directories
             .iter()
-            .map(|directory| Change { directory: directory.clone(), name: name.clone(), what })
+            .map(|directory| Change {
+                directory: directory.clone(),
+                name: name.clone(),
+                what,
+                cookie: event.cookie,
+            })
             .map(Seen::Change)
             .collect()
     }

@@ -2,6 +2,7 @@
 //! what is quiet, write down how far it came. The time is an argument, so that tests need not
 //! wait.
 
+use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,9 @@ use super::keeping::{self, Keeping};
 use super::live::LiveTap;
 use super::outbox::Outbox;
 use super::reading::{Desk, LINE_BYTES_MAX};
+use super::renames::Renames;
 use super::table::{FileId, identity};
+use super::unseen::{self, UNSEEN_MAX};
 use super::watch::{Seen, Watcher, What};
 use super::{LogFacts, LogSettings, LogSink, zone};
 use crate::logic::logs::{Clock, Found};
@@ -52,6 +55,8 @@ pub struct Worker {
     pub(super) keeping: Keeping,
     /// Files that are being read: those with a descriptor.
     pub(super) open: Vec<FileId>,
+    /// Files that have lost their names and gave up their descriptors, to be looked at once more.
+    pub(super) shelf: VecDeque<(FileId, Instant)>,
     pub(super) lines_read: u64,
     buffer: Vec<u8>,
     found: Vec<Found>,
@@ -83,6 +88,7 @@ impl Worker {
             journald: Journald::new(cursor, now),
             keeping,
             open: Vec::new(),
+            shelf: VecDeque::new(),
             lines_read: 0,
             buffer: vec![0; LINE_BYTES_MAX],
             found: Vec::new(),
@@ -116,6 +122,7 @@ impl Worker {
             let found = self.files.find_missed(now_ms() - COPIED_WITHIN_MS);
             self.note_all(&found);
             self.complete(now);
+            self.clear_shelf(now);
             self.read_journal(now);
         }
         self.keep_if_due(now);
@@ -126,6 +133,7 @@ impl Worker {
     /// Takes what inotify says.
     fn hear(&mut self, now: Instant) {
         let mut lost = false;
+        let mut renames = Renames::default();
         loop {
             let events = self.watcher.read();
             if events.is_empty() {
@@ -136,11 +144,14 @@ impl Worker {
                     Seen::Lost => lost = true,
                     Seen::Change(change) => {
                         let path = change.directory.join(&change.name);
+                        renames.hear(&change, &path, &self.discovery, &self.files);
                         self.changed(&change.directory, &path, change.what, now);
                     }
                 }
             }
         }
+        let found = renames.take_up(&mut self.files);
+        self.note_all(&found);
         if lost {
             self.discovery.make_stale(None);
             self.rescan_at = now;
@@ -186,19 +197,30 @@ impl Worker {
             let is_new = from_start || keeping.patterns.iter().any(|known| known == pattern);
             files.adopt(path, pattern, if is_new { From::Beginning } else { From::End });
         });
+        let was_followed = std::mem::take(&mut self.keeping.patterns);
         self.keeping.patterns.clone_from(&self.settings.paths);
         self.watch_links();
         if std::mem::take(&mut self.paths_changed) {
             self.let_go();
         }
         if std::mem::take(&mut self.is_first) {
-            let discovery = &self.discovery;
-            self.files.end_of_start(|path| discovery.means(path));
-            let found = self.files.find_missed(self.keeping.written_at);
-            self.note_all(&found);
-            self.keep(now);
+            self.end_start(&was_followed, now);
         }
         self.look_around();
+    }
+
+    /// The first look at everything is over: what lost its name while we were away is looked for.
+    fn end_start(&mut self, was_followed: &[String], now: Instant) {
+        let (discovery, since) = (&self.discovery, self.keeping.written_at);
+        self.files.end_of_start(|path| discovery.means(path));
+        let missed = self.files.missed().to_vec();
+        let mut found = self.files.find_missed(since);
+        let is_known = |identity| self.files.table.who(identity).is_some();
+        let unseen = unseen::since(since, discovery, was_followed, &is_known, UNSEEN_MAX);
+        let unseen = self.files.take_unseen(unseen, &missed, &found);
+        found.extend(unseen);
+        self.note_all(&found);
+        self.keep(now);
     }
 
     /// A link changes where it leads to, not where it is.
@@ -343,6 +365,7 @@ impl Worker {
             poll,
             self.outbox.next_deadline(),
             self.completion_deadline(),
+            self.shelf_deadline(),
             self.keeping.next_deadline(self.files.table.len()),
             self.journald.next_deadline(),
         ];

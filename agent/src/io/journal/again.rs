@@ -21,9 +21,12 @@ pub struct ReadAgain {
     pub found: i64,
     /// Ranges (first and last) that it does not.
     pub missing: Vec<(i64, i64)>,
+    /// The first number that the epoch asked for never gave out, where that is known.
+    pub next_seq: i64,
     channel: Channel,
     from: i64,
     to: i64,
+    is_current: bool,
     directory: PathBuf,
     segments: VecDeque<Segment>,
     progress: Progress,
@@ -33,7 +36,8 @@ pub struct ReadAgain {
 impl Journal {
     /// The epochs of which there is something.
     pub fn epochs(&self) -> Vec<i64> {
-        let mut epochs: Vec<i64> = self.segments.iter().map(|segment| segment.epoch).collect();
+        let epochs = self.segments.iter().map(|segment| segment.epoch);
+        let mut epochs: Vec<i64> = epochs.filter(|epoch| self.is_own(*epoch)).collect();
         epochs.push(self.epoch);
         epochs.dedup();
         epochs
@@ -42,8 +46,9 @@ impl Journal {
     /// The segments that may hold what is asked for; the rest is up to [`ReadAgain::survey`].
     pub fn read_again(&self, channel: Channel, epoch: i64, from: i64, to: i64) -> ReadAgain {
         let index = usize::from(channel.index());
+        let is_asked_for = |s: &&Segment| s.epoch == epoch && self.is_own(epoch);
         let mut segments: VecDeque<Segment> =
-            self.segments.iter().filter(|segment| segment.epoch == epoch).cloned().collect();
+            self.segments.iter().filter(is_asked_for).cloned().collect();
         while segments.back().is_some_and(|last| last.first_seq[index] > to) {
             segments.pop_back();
         }
@@ -53,6 +58,8 @@ impl Journal {
         ReadAgain {
             found: 0,
             missing: Vec::new(),
+            next_seq: if epoch == self.epoch { self.next_seq[index] } else { i64::MAX },
+            is_current: epoch == self.epoch,
             channel,
             from,
             to,
@@ -83,6 +90,13 @@ impl ReadAgain {
         }
         self.cursor = Cursor::default();
         Ok(self)
+    }
+
+    /// What was dropped of the channel in the epoch asked for, as first and last.
+    pub fn dropped(&self) -> Vec<(i64, i64)> {
+        let channel = usize::from(self.channel.index());
+        let spans = self.progress.dropped_spans.iter().filter(|span| span.channel == channel);
+        spans.filter(|_| self.is_current).map(|span| (span.from, span.to)).collect()
     }
 
     /// The next message that was acknowledged before.

@@ -132,7 +132,7 @@ impl Journal {
     /// Notes that this candidate and all before it were acknowledged.
     pub fn candidate_acknowledged(&mut self, ticket: &Ticket, outcome: Outcome) {
         if outcome == Outcome::Refused && ticket.epoch == self.epoch {
-            self.progress.dropped[ticket.channel()] += 1;
+            self.progress.drop_messages(ticket.channel(), ticket.seq, ticket.seq);
         }
         self.progress.candidates = self.progress.candidates.max(ticket.end);
         self.progress_is_stored = false;
@@ -172,32 +172,36 @@ impl Journal {
         ahead.island.add(ticket.channel(), ticket.seq, ticket.end);
         self.waiting = (self.waiting - 1).max(0);
         if outcome == Outcome::Refused && ticket.epoch == self.epoch {
-            self.progress.dropped[ticket.channel()] += 1;
+            self.progress.drop_messages(ticket.channel(), ticket.seq, ticket.seq);
         }
     }
 
     /// Moves on to the end of `ticket`, which nothing before is waiting for.
     fn settle(&mut self, ticket: &Ticket, outcome: Outcome) {
         self.absorb(ticket.start);
-        let refused = i64::from(outcome == Outcome::Refused);
-        self.account(ticket.epoch, ticket.channel(), ticket.seq, ticket.seq, refused);
+        let before = self.progress.acked[ticket.channel()];
+        self.account(ticket.epoch, ticket.channel(), ticket.seq, ticket.seq);
+        let is_new = ticket.epoch == self.epoch && ticket.seq > before;
+        if is_new && outcome == Outcome::Refused {
+            self.progress.drop_messages(ticket.channel(), ticket.seq, ticket.seq);
+        }
         self.progress.position = self.progress.position.max(ticket.end);
         self.absorb(ticket.end);
     }
 
     /// Numbers between the last acknowledged and `first` are in no record: they were lost to
     /// damage, and count as dropped.
-    fn account(&mut self, epoch: i64, channel: usize, first: i64, last: i64, dropped: i64) {
-        let acked = &mut self.progress.acked[channel];
-        if epoch != self.epoch || last <= *acked {
+    fn account(&mut self, epoch: i64, channel: usize, first: i64, last: i64) {
+        let acked = self.progress.acked[channel];
+        if epoch != self.epoch || last <= acked {
             return;
         }
-        let lost = (first - *acked - 1).max(0);
+        let lost = (first - acked - 1).max(0);
         if lost > 0 {
             warn!(messages = lost, "{lost} messages before number {first} are lost to damage");
+            self.progress.drop_messages(channel, acked + 1, first - 1);
         }
-        self.progress.dropped[channel] += lost + dropped;
-        *acked = last;
+        self.progress.acked[channel] = last;
     }
 
     fn absorb(&mut self, until: Position) {
@@ -213,7 +217,7 @@ impl Journal {
         for channel in 0..super::CHANNELS {
             if island.last[channel] > 0 {
                 let (first, last) = (island.first[channel], island.last[channel]);
-                self.account(island.epoch, channel, first, last, 0);
+                self.account(island.epoch, channel, first, last);
             }
         }
         self.progress.position = self.progress.position.max(island.to);

@@ -11,6 +11,7 @@ mod epochs;
 mod lanes;
 mod mark;
 mod notes;
+mod owner;
 mod progress;
 mod recover;
 mod salvage;
@@ -37,12 +38,17 @@ pub use cursor::Found;
 use lanes::Ahead;
 pub use lanes::Lane;
 use mark::{End, Mark};
+pub use owner::{Claim, last_owner};
 use progress::Progress;
 pub use segment::Record;
 use segment::{HEADER_BYTES, Header};
 pub use staging::Staging;
 
 pub const CHANNELS: usize = Channel::ALL.len();
+
+/// How long a notice is told with each heartbeat: long enough for whoever set the machine up to see
+/// it, and no error that stands for ever on a host where nothing is wrong.
+const NOTICE_MS: i64 = 60 * 60 * 1000;
 
 /// Where a record begins: segment and byte. Ordered as they were written.
 #[derive(
@@ -117,6 +123,9 @@ pub struct Journal {
     room: u64,
     epoch: i64,
     next_seq: [i64; CHANNELS],
+    /// The highest number of each channel that the bus may have seen: what was in the journal when
+    /// it was opened may have been sent, what is written from then on was not until it is said.
+    shown: [i64; CHANNELS],
     segments: VecDeque<Segment>,
     /// Sends everything, or the backlog while `ahead` sends what is new.
     main: Cursor,
@@ -131,6 +140,8 @@ pub struct Journal {
     /// The number of the frame that staged samples are waiting for.
     staged_frame: i64,
     mark: Option<Mark>,
+    /// What a person should know of what this journal does not send, and since when.
+    notice: Option<(i64, String)>,
     /// Held for as long as the journal is open: two writers would use sequence numbers twice.
     _lock: Option<File>,
 }
@@ -146,6 +157,7 @@ impl Journal {
             room: u64::MAX,
             epoch: now_ms,
             next_seq: [1; CHANNELS],
+            shown: [0; CHANNELS],
             segments: VecDeque::new(),
             main: Cursor::default(),
             main_under_way: 0,
@@ -157,11 +169,13 @@ impl Journal {
             waiting: 0,
             staged_frame: 1,
             mark: None,
+            notice: None,
             _lock: lock,
         };
         journal
             .recover(now_ms)
             .with_context(|| format!("cannot read the journal in {}", directory.display()))?;
+        journal.shown = journal.next_seq.map(|next| next - 1);
         if options.durable {
             journal.mark =
                 Some(Mark::open(directory).map_err(|error| not_writable(directory, &error))?);
@@ -177,10 +191,20 @@ impl Journal {
         self.next_seq[usize::from(channel.index())]
     }
 
-    /// The highest sequence number in use of each channel that was ever used.
-    pub fn highest(&self) -> BTreeMap<Channel, i64> {
-        let highest = Channel::ALL.map(|channel| (channel, self.next_seq(channel) - 1));
-        highest.into_iter().filter(|(_, seq)| *seq > 0).collect()
+    /// The highest sequence number of each channel that the bus may have seen. Where it has seen a
+    /// higher one, this journal was put back to an earlier state. Numbers that are only written do
+    /// not tell: a journal that was put back goes on counting.
+    pub fn shown(&self) -> BTreeMap<Channel, i64> {
+        let shown = Channel::ALL.map(|channel| (channel, self.shown[usize::from(channel.index())]));
+        shown.into_iter().filter(|(_, seq)| *seq > 0).collect()
+    }
+
+    /// The message is about to be given to the bus.
+    pub fn showing(&mut self, ticket: &Ticket) {
+        if ticket.epoch == self.epoch {
+            let shown = &mut self.shown[ticket.channel()];
+            *shown = ticket.seq.max(*shown);
+        }
     }
 
     pub fn staging(&self) -> Staging {
@@ -292,8 +316,7 @@ impl Journal {
     /// What was acknowledged and dropped of a channel that was ever used.
     pub fn progress(&self, channel: Channel) -> Option<ChannelProgress> {
         let index = usize::from(channel.index());
-        let used = self.next_seq[index] > 1;
-        used.then(|| ChannelProgress {
+        (self.next_seq[index] > 1).then(|| ChannelProgress {
             acked: self.progress.acked[index],
             dropped: self.progress.dropped[index],
         })
@@ -317,6 +340,33 @@ impl Journal {
             self.drop_front()?;
         }
         Ok(())
+    }
+
+    /// Drops the oldest until so many bytes are free, one segment at least; whether there was one.
+    fn make_room(&mut self, bytes: u64) -> io::Result<bool> {
+        let mut freed = 0;
+        while let Some(oldest) = self.segments.front()
+            && (freed == 0 || freed < bytes)
+        {
+            let left = self.segments.len() - 1;
+            freed += oldest.bytes.max(1);
+            match self.drop_front() {
+                // It is gone; only the count is not written down yet.
+                Err(error) if is_full(&error) && self.segments.len() == left => {}
+                dropped => dropped?,
+            }
+        }
+        Ok(freed > 0)
+    }
+
+    fn tell(&mut self, text: String, now_ms: i64) {
+        self.notice = Some((now_ms, text));
+    }
+
+    /// What is still worth telling of messages this journal does not send.
+    pub fn notice(&self, now_ms: i64) -> Option<&str> {
+        let (since, text) = self.notice.as_ref()?;
+        (now_ms - since < NOTICE_MS).then_some(text)
     }
 
     /// Drops the oldest, even if it is the only one: the next record begins another.

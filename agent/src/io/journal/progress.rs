@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use muster_schemas::HostId;
 use serde::{Deserialize, Serialize};
 
 use super::{CHANNELS, Position, segment};
@@ -35,9 +36,33 @@ pub struct Progress {
     /// All alert candidates before it were acknowledged, if it is beyond `position`.
     #[serde(default)]
     pub candidates: Position,
+    /// Which of them, oldest first, so that whoever asks for one can be told why it is gone.
+    #[serde(default)]
+    pub dropped_spans: Vec<DroppedSpan>,
     /// The first segment of an epoch that is being written and does not count yet (`epochs`).
     #[serde(default)]
     pub unfinished: Option<u64>,
+    /// Whose journal it is (`owner`); journals of before do not say.
+    #[serde(default)]
+    pub owner: Option<HostId>,
+    /// Epochs before it are another host's.
+    #[serde(default)]
+    pub owned_since: i64,
+    /// The machine that wrote it (`/etc/machine-id`), where that was known.
+    #[serde(default)]
+    pub machine: Option<String>,
+}
+
+/// How many stretches of dropped messages are remembered. Overflow drops in order, which makes one
+/// stretch a channel; what is forgotten is told as trimmed.
+const DROPPED_SPANS_MAX: usize = 32;
+
+/// Messages of a channel, first and last, that were dropped unacknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroppedSpan {
+    pub channel: usize,
+    pub from: i64,
+    pub to: i64,
 }
 
 /// A stretch of the journal that was acknowledged while older messages were not.
@@ -94,16 +119,46 @@ fn checksum_line(json: &[u8]) -> String {
 }
 
 impl Progress {
+    /// Nothing but whose it is.
+    pub fn of_owner(&self) -> Self {
+        Self {
+            owner: self.owner.clone(),
+            owned_since: self.owned_since,
+            machine: self.machine.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Counts messages that will never be sent, and remembers which.
+    pub fn drop_messages(&mut self, channel: usize, from: i64, to: i64) {
+        self.dropped[channel] += to - from + 1;
+        let before = self.dropped_spans.iter_mut().rfind(|span| span.channel == channel);
+        match before {
+            Some(span) if span.to + 1 == from => span.to = to,
+            _ => self.dropped_spans.push(DroppedSpan { channel, from, to }),
+        }
+        let excess = self.dropped_spans.len().saturating_sub(DROPPED_SPANS_MAX);
+        self.dropped_spans.drain(..excess);
+    }
+
+    /// A new epoch has dropped nothing yet.
+    pub fn forget_dropped(&mut self) {
+        self.dropped = [0; CHANNELS];
+        self.dropped_spans.clear();
+    }
+
     /// Itself, unless its numbers cannot be: it is then damage that happens to be JSON.
     fn plausible(mut self) -> Option<Self> {
         let in_range = |number: &i64| (0..i64::MAX).contains(number);
-        let numbers = self.acked.iter().chain(&self.dropped).chain([&self.epoch]);
+        let numbers =
+            self.acked.iter().chain(&self.dropped).chain([&self.epoch, &self.owned_since]);
         let segment_max = u64::MAX / 2;
         let whole = numbers.copied().all(|number| in_range(&number))
             && self.position.segment < segment_max
             && self.candidates.segment < segment_max;
         let mut before = self.position;
         self.islands.truncate(ISLANDS_MAX);
+        self.dropped_spans.truncate(DROPPED_SPANS_MAX);
         for island in &self.islands {
             if island.from < before || island.to < island.from {
                 // What they say does not matter enough to doubt the rest.

@@ -12,7 +12,7 @@ use std::io::{self, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use muster_schemas::{ContentType, Envelope, codec};
+use muster_schemas::{Envelope, codec};
 use serde::de::IgnoredAny;
 use tracing::{info, warn};
 
@@ -149,7 +149,7 @@ impl Journal {
         let Some(record) = segment::read_record(&mut segment::reader(path, offset)?)? else {
             return Ok(None);
         };
-        let read = codec::decode::<Envelope<IgnoredAny>>(ContentType::Msgpack, &record.payload);
+        let read = codec::decode_own::<Envelope<IgnoredAny>>(&record.payload);
         let Ok(Envelope { epoch, .. }) = read else { return Ok(None) };
         let continues = epoch == self.epoch && !self.segments.is_empty();
         let next_seq = if continues { self.next_seq } else { [1; CHANNELS] };
@@ -176,7 +176,7 @@ impl Journal {
             return;
         }
         self.progress.epoch = self.epoch;
-        self.progress.dropped = [0; CHANNELS];
+        self.progress.forget_dropped();
         // What is no longer here was acknowledged or dropped, once.
         let first = self.segments.iter().find(|segment| segment.epoch == self.epoch);
         self.progress.acked = first.map_or([0; CHANNELS], |s| s.first_seq.map(|seq| seq - 1));
@@ -192,7 +192,7 @@ impl Journal {
         self.start_segment()?;
         self.progress.epoch = self.epoch;
         self.progress.acked = [0; CHANNELS];
-        self.progress.dropped = [0; CHANNELS];
+        self.progress.forget_dropped();
         self.store_progress()
     }
 }

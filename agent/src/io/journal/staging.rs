@@ -8,7 +8,7 @@ use std::io::{self, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use muster_schemas::Kind;
-use muster_schemas::codec::{ContentType, decode, encode};
+use muster_schemas::codec::{decode_own, encode};
 use muster_schemas::telemetry::Sample;
 
 use super::segment::{self, Record};
@@ -50,6 +50,14 @@ impl Staging {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    pub fn has_samples(&self) -> io::Result<bool> {
+        Ok(!self.numbers()?.is_empty())
+    }
+
+    pub fn clear(&self) -> io::Result<()> {
+        self.numbers()?.into_iter().try_for_each(|number| self.remove(number))
     }
 
     /// Gives what waits for one frame to another.
@@ -110,7 +118,7 @@ fn read_all(file: &mut impl io::Read) -> io::Result<Vec<Sample>> {
     let mut file = file.take(STAGED_BYTES_MAX);
     while let Some(record) = segment::read_record(&mut file)? {
         // What an older version wrote and this one cannot read is not worth a refusal to start.
-        samples.extend(decode(ContentType::Msgpack, &record.payload).ok());
+        samples.extend(decode_own(&record.payload).ok());
     }
     Ok(samples)
 }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod lanes;
+mod owner;
 
 use std::fs::OpenOptions;
 
@@ -239,6 +240,26 @@ fn a_sample_is_kept_until_its_frame_is_in_the_journal() {
     let next = journal.next_seq(Channel::Telemetry);
     assert!(staging.recover(next, next).unwrap().is_empty());
     assert!(!path.exists());
+}
+
+#[test]
+fn what_is_only_written_was_not_shown_to_the_bus_until_it_is_sent_or_opened_again() {
+    let directory = TempDir::new().unwrap();
+    let mut journal = open(&directory);
+    (0..3).for_each(|_| {
+        append(&mut journal, Channel::Telemetry, 10);
+    });
+    assert!(journal.shown().is_empty());
+    let (second, _) = drain(&mut journal)[1];
+    journal.showing(&second);
+    assert_eq!(journal.shown(), BTreeMap::from([(Channel::Telemetry, 2)]));
+    drop(journal);
+    let mut journal = open(&directory);
+    assert_eq!(journal.shown(), BTreeMap::from([(Channel::Telemetry, 3)]));
+    journal.begin_epoch(500).unwrap();
+    assert!(journal.shown().is_empty(), "numbered anew, and none is sent");
+    journal.showing(&second);
+    assert!(journal.shown().is_empty(), "it is of the epoch before");
 }
 
 #[test]

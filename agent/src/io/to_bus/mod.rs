@@ -3,7 +3,8 @@
 //! Fresh data goes first: after an outage the backlog has a lane of its own (`journal::lanes`) and
 //! is replayed at a bounded rate beside it, and so are messages that are sent again to repair a
 //! gap. Alert candidates are sent one at a time, in order. What a message is published as, and how
-//! often it is tried, is in `courier`.
+//! often it is tried, is in `courier`. On each new connection everything is held until the centre
+//! was heard, where the sender was told to wait for that (`logic::hold`).
 
 mod courier;
 mod lane;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use async_nats::jetstream::Context;
 use futures::{FutureExt, StreamExt};
 use muster_runtime::time::now_ms;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
@@ -23,6 +24,7 @@ use tracing::{debug, error, info};
 use crate::io::journal::{Found, Lane, Outcome, Record, Ticket};
 use crate::logic::replay::{Complaints, TokenBucket, is_backlog};
 use crate::recorder::Recorder;
+pub use courier::connection;
 use courier::{Courier, Delivery};
 use lane::LaneState;
 pub use resend::Resender;
@@ -66,6 +68,8 @@ pub struct Sender {
     repair: Option<Repair>,
     bucket: TokenBucket,
     complaints: Complaints,
+    /// The newest connection on which messages may be sent.
+    clearance: Option<watch::Receiver<u64>>,
     /// Not before this time, in milliseconds since the Unix epoch.
     resume_at: Option<i64>,
     is_start: bool,
@@ -77,7 +81,7 @@ impl Sender {
         let (queue, requests) = mpsc::channel(REQUESTS_MAX);
         let resender = Resender::new(recorder.clone(), queue);
         let sender = Self {
-            courier: Arc::new(Courier::new(recorder.host().clone(), bus)),
+            courier: Arc::new(Courier::new(recorder.clone(), bus)),
             epoch: recorder.epoch(),
             main: LaneState::default(),
             ahead: LaneState::default(),
@@ -86,11 +90,19 @@ impl Sender {
             repair: None,
             bucket: TokenBucket::new(options.replay_bytes_per_s, now_ms()),
             complaints: Complaints::default(),
+            clearance: None,
             resume_at: None,
             is_start: true,
             recorder,
         };
         (sender, resender)
+    }
+
+    /// Sends on a connection only once its number is given.
+    #[must_use]
+    pub fn cleared_by(self, clearance: watch::Receiver<u64>) -> Self {
+        self.courier.clear(*clearance.borrow());
+        Self { clearance: Some(clearance), ..self }
     }
 
     /// Runs until told to stop, then sends what is fresh for as long as [`DRAIN_TIME`].
@@ -118,7 +130,7 @@ impl Sender {
     /// Hands to the courier whatever may go now.
     fn hand_out(&mut self) {
         self.resume_at = None;
-        self.follow_epoch();
+        self.follow_clearance();
         self.begin_backlog();
         self.hand_out_candidate();
         if self.recorder.is_split() {
@@ -153,6 +165,16 @@ impl Sender {
             if !repaired && !sent {
                 return;
             }
+        }
+    }
+
+    fn follow_clearance(&mut self) {
+        // Looked at before the epoch: who gives it has begun a new one first, if it must be, and
+        // what is under way with the old numbers is never let go.
+        let cleared = self.clearance.as_mut().map(|clearance| *clearance.borrow_and_update());
+        self.follow_epoch();
+        if let Some(connection) = cleared {
+            self.courier.clear(connection);
         }
     }
 
@@ -260,6 +282,7 @@ impl Sender {
                 self.repair = Some(repair);
             }
             () = self.recorder.appended() => {}
+            () = cleared(&mut self.clearance) => {}
             () = resume(self.resume_at) => {}
         }
     }
@@ -337,6 +360,17 @@ async fn delivered(delivery: &mut Option<Delivery>) -> (Ticket, Outcome) {
         Some(delivery) => delivery.await,
         None => pending().await,
     }
+}
+
+/// Returns when a connection was cleared.
+async fn cleared(clearance: &mut Option<watch::Receiver<u64>>) {
+    if let Some(clearance) = clearance
+        && clearance.changed().await.is_ok()
+    {
+        return;
+    }
+    // Who clears has ended: what was cleared stays so.
+    pending::<()>().await;
 }
 
 /// Returns when a message of the repair has arrived.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use muster_schemas::control::{ResendAnswer, ResendRequest};
+use muster_schemas::control::{Loss, LossCause, ResendAnswer, ResendRequest};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::spawn_blocking;
@@ -13,6 +13,7 @@ use tracing::info;
 
 use super::courier::{Courier, Delivery};
 use crate::io::journal::ReadAgain;
+use crate::logic::losses::losses;
 use crate::recorder::Recorder;
 
 /// How many requests wait for their turn: one for each channel.
@@ -51,7 +52,8 @@ impl Resender {
         let ResendRequest { channel, epoch, from, to, attempt } = request;
         let epochs = self.recorder.epochs();
         if !epochs.contains(&epoch) {
-            return Err(format!("the journal holds nothing of epoch {epoch}, only of {epochs:?}"));
+            let loss = Loss { from, to, cause: LossCause::UnknownEpoch };
+            return Ok(ResendAnswer { found: 0, missing: vec![(from, to)], losses: vec![loss] });
         }
         let place = self.queue.try_reserve().map_err(|error| match error {
             TrySendError::Full(()) => format!("busy: {REQUESTS_MAX} requests wait already"),
@@ -62,7 +64,8 @@ impl Resender {
             .await
             .map_err(|error| format!("the journal was not read: {error}"))?
             .map_err(|error| format!("the journal cannot be read: {error}"))?;
-        let answer = ResendAnswer { found: again.found, missing: again.missing.clone() };
+        let losses = losses(&again.missing, &again.dropped(), again.next_seq);
+        let answer = ResendAnswer { found: again.found, missing: again.missing.clone(), losses };
         if again.found > 0 {
             place.send(Repair::new(again, attempt));
         }

@@ -7,11 +7,11 @@
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use muster_schemas::logs::{LogLine, MESSAGE_BYTES_MAX};
+use muster_schemas::logs::{LogLine, MESSAGE_BYTES_MAX, Severity};
 
 use super::reading::{self, Reading};
 use super::shape::{self, Shape};
-use super::{Clock, Found, head, text};
+use super::{Clock, Found, head, jul, text};
 
 /// The longest traces that frameworks write have about this many frames; more tell no more.
 const LINES_KEPT_MAX: u32 = 200;
@@ -29,6 +29,8 @@ pub(super) struct Pending {
     end: u64,
     /// A trace under a line that did not matter: it grows as others do, and is dropped.
     muted: bool,
+    /// The next line has the level (`jul.rs`); how bad it has to be.
+    level_due: Option<Severity>,
     trace: Trace,
 }
 
@@ -66,10 +68,16 @@ impl Pending {
             ..Trace::default()
         };
         let (start, end) = span;
+        let (text, level_due) = (Vec::new(), None);
         let mut pending =
-            Self { line, text: Vec::new(), left_out_bytes: 0, lines: 1, start, end, muted, trace };
+            Self { line, text, left_out_bytes: 0, lines: 1, start, end, muted, level_due, trace };
         pending.keep(message);
         pending
+    }
+
+    /// Whether it matters is said by the level on its next line.
+    pub(super) fn await_level(&mut self, least: Severity) {
+        self.level_due = Some(least);
     }
 
     pub(super) fn leave_out(&mut self, bytes: u64) {
@@ -91,6 +99,15 @@ impl Pending {
         {
             return false;
         }
+        if let Some(least) = self.level_due.take() {
+            let level = jul::level(text);
+            self.line.severity = level.unwrap_or(self.line.severity);
+            self.muted = self.line.severity > least;
+            if level.is_some() {
+                self.append(text, end);
+                return true;
+            }
+        }
         let begins = || match &unwrapped {
             Some(reading) => reading.begins,
             None => begins(line, clock),
@@ -111,7 +128,8 @@ impl Pending {
 
     fn append(&mut self, text: &[u8], end: u64) {
         self.lines += 1;
-        self.end = end;
+        // A piece that was given up ends before what was taken meanwhile.
+        self.end = self.end.max(end);
         self.trace.blank = false;
         let room = MESSAGE_BYTES_MAX.saturating_sub(self.text.len() + 1);
         if self.lines > LINES_KEPT_MAX || room == 0 {
@@ -134,7 +152,7 @@ impl Pending {
 
     /// The event as it is now; none for one that does not matter.
     pub(super) fn finish(self) -> Option<Found> {
-        if self.muted {
+        if self.muted || self.level_due.is_some_and(|least| self.line.severity > least) {
             return None;
         }
         let clean = text::clean(&self.text, MESSAGE_BYTES_MAX);

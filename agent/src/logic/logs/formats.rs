@@ -1,6 +1,6 @@
 //! The formats whose level is not a word near the beginning of the line.
 //!
-//! Web servers' access logs (the state of the answer is the level), `HAProxy`, klog and glog,
+//! Access logs of web servers and Gin (the state of the answer is the level), `HAProxy`, klog and glog,
 //! Android's brief form, supercomputers' RAS events, Redis, Cisco and Nagios. Each function says
 //! whether the line is of its format, and then what the level is. Called by `reading.rs`.
 
@@ -26,7 +26,7 @@ pub(super) fn read(text: &[u8], clock: Clock) -> Option<Known> {
         b'E' | b'W' | b'I' | b'F' | b'D' | b'V' | b'A' => {
             klog(text, clock).or_else(|| logcat_brief(text))
         }
-        b'[' => nagios(text, clock).or_else(|| access(text, clock)),
+        b'[' => gin(text, clock).or_else(|| nagios(text, clock)).or_else(|| access(text, clock)),
         b'%' => cisco(text),
         b'0'..=b'9' => redis(text, clock).or_else(|| access(text, clock)),
         _ => access(text, clock),
@@ -47,6 +47,14 @@ fn access(text: &[u8], clock: Clock) -> Option<Known> {
     let stamp = time::at_start(&text[open + 1..], clock)?;
     let rest = text[open + 1 + stamp.len..].strip_prefix(b"] ")?;
     let status = quoted_request(rest).or_else(|| haproxy(rest))?;
+    Some(Known { level: of_status(status), at: stamp.at })
+}
+
+/// `[GIN] 2026/11/21 - 12:00:00 | 500 |  1.2ms | 10.0.0.1 | GET "/x"`.
+fn gin(text: &[u8], clock: Clock) -> Option<Known> {
+    let rest = text.strip_prefix(b"[GIN] ")?;
+    let stamp = time::at_start(rest, clock)?;
+    let status = status_of(rest[stamp.len..].strip_prefix(b" |")?.trim_ascii_start())?;
     Some(Known { level: of_status(status), at: stamp.at })
 }
 

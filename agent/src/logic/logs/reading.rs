@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use muster_schemas::logs::Severity;
 
-use super::{Clock, formats, head, json_line, level, shape, syslog, text, time, words};
+use super::{Clock, formats, head, json_line, jul, level, shape, syslog, text, time, words};
 
 /// How deep wrappers are taken off: a container's output, in syslog, in a file.
 const DEPTH_MAX: u8 = 3;
@@ -58,7 +58,10 @@ fn read_at_depth(line: &[u8], clock: Clock, depth: u8) -> Reading<'_> {
         if let Some(reading) = container_line(line, clock, depth) {
             return reading;
         }
-        if let Some(reading) = syslog_line(line, clock, depth) {
+        // Java's time of day would be followed by what could be a host and a tag.
+        if !jul::may_be_header(line)
+            && let Some(reading) = syslog_line(line, clock, depth)
+        {
             return reading;
         }
     }
@@ -112,27 +115,36 @@ fn wrap(inner: &mut Reading<'_>, at: Option<i64>, stream: &[u8]) {
 
 /// CRI: `2026-11-21T12:00:00.123456789Z stderr F text`.
 fn container_line(line: &[u8], clock: Clock, depth: u8) -> Option<Reading<'_>> {
-    let (stamp_len, stream, message) = cri(line)?;
-    let at = time::at_start(&line[..stamp_len], clock)?.at;
-    let mut inner = read_at_depth(message, clock, depth + 1);
-    wrap(&mut inner, at, stream);
+    let cri = cri(line)?;
+    let at = time::at_start(&line[..cri.stamp_len], clock)?.at;
+    let mut inner = read_at_depth(cri.message, clock, depth + 1);
+    wrap(&mut inner, at, cri.stream);
     Some(inner)
 }
 
-/// The length of the stamp, the stream and the text of a CRI line.
-pub(super) fn cri(line: &[u8]) -> Option<(usize, &[u8], &[u8])> {
+/// A line of the Container Runtime Interface.
+pub(super) struct Cri<'a> {
+    pub stamp_len: usize,
+    pub stream: &'a [u8],
+    /// The line goes on in the next one of its stream.
+    pub is_partial: bool,
+    pub message: &'a [u8],
+}
+
+pub(super) fn cri(line: &[u8]) -> Option<Cri<'_>> {
     const STAMP_BYTES_MAX: usize = 40;
     if line.get(10) != Some(&b'T') {
         return None;
     }
-    let space = line.iter().take(STAMP_BYTES_MAX).position(|&byte| byte == b' ')?;
-    let rest = &line[space + 1..];
+    let stamp_len = line.iter().take(STAMP_BYTES_MAX).position(|&byte| byte == b' ')?;
+    let rest = &line[stamp_len + 1..];
     let stream = rest.get(..6).filter(|stream| matches!(*stream, b"stdout" | b"stderr"))?;
-    match rest[6..] {
-        [b' ', b'F' | b'P'] => Some((space, stream, b"")),
-        [b' ', b'F' | b'P', b' ', ref message @ ..] => Some((space, stream, message)),
-        _ => None,
-    }
+    let (tag, message): (u8, &[u8]) = match rest[6..] {
+        [b' ', tag @ (b'F' | b'P')] => (tag, b""),
+        [b' ', tag @ (b'F' | b'P'), b' ', ref message @ ..] => (tag, message),
+        _ => return None,
+    };
+    Some(Cri { stamp_len, stream, is_partial: tag == b'P', message })
 }
 
 fn syslog_line(line: &[u8], clock: Clock, depth: u8) -> Option<Reading<'_>> {

@@ -6,26 +6,36 @@
 //! the stack trace of a line that does not matter is not taken for an error; an exception directly
 //! below a warning belongs to the warning.
 //!
+//! The pieces of a line that a container runtime has cut are joined (`partial.rs`). What is found
+//! meanwhile waits, because a position in the file can only say that all before it was found. It
+//! waits for a bounded time, distance and size; then the line without an end is taken as it is.
+//!
 //! What is found depends on the bytes only, not on how they were cut into blocks. Called by the
 //! io that follows files.
 
 use muster_schemas::logs::{LogLine, Severity};
 
 use super::event::Pending;
+use super::partial::{Joined, Partial, Partials};
 use super::reading::{self, Reading};
 use super::search::{self, PIECE_BYTES, Search};
 use super::shape::{self, Shape};
-use super::{Clock, application, head, text, time, wordless};
+use super::{Clock, application, head, jul, text, time, wordless};
 
 /// Enough of a line to read its level.
 const PREVIOUS_BYTES: usize = 256;
+
+/// How much may wait for a line of the other stream to end: it is in memory, in each of hundreds
+/// of files that are open. As much as one frame of the journal takes.
+const HELD_BYTES_MAX: usize = 256 * 1024;
 
 /// An event that matters, and where in the file it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub line: LogLine,
     pub start: u64,
-    /// Behind its last byte.
+    /// Behind its last byte, or before it where something that began earlier comes later: all
+    /// before `end` was found once this one is delivered.
     pub end: u64,
 }
 
@@ -37,6 +47,10 @@ pub struct Scanner {
     search: &'static Search,
     /// The event that may still grow.
     pending: Option<Box<Pending>>,
+    partials: Partials,
+    /// Complete, but something that began before their end is not.
+    held: Vec<Found>,
+    held_bytes: usize,
     lines: u64,
     /// Nothing came before the next line: even an indented one begins something.
     fresh: bool,
@@ -64,6 +78,9 @@ impl Scanner {
             least,
             search: Search::for_least(least),
             pending: None,
+            partials: Partials::default(),
+            held: Vec::new(),
+            held_bytes: 0,
             lines: 0,
             fresh: true,
             previous: Vec::new(),
@@ -85,6 +102,8 @@ impl Scanner {
         }
         let last = &last[..last.len().min(PREVIOUS_BYTES)];
         self.previous = if last.as_ptr() == previous.as_ptr() { previous } else { last.to_vec() };
+        let old = self.partials.give_up_old(clock.now_ms);
+        self.take_given_up(&old, clock, found);
     }
 
     /// Takes the head of a line that was longer than the reader's limit.
@@ -106,16 +125,28 @@ impl Scanner {
         let place = Place { line: head, previous: &previous, start: offset, end, cut_bytes };
         self.take(place, matters, clock, found);
         self.previous = head[..head.len().min(PREVIOUS_BYTES)].to_vec();
+        self.bound_waiting(end, clock, found);
+        let old = self.partials.give_up_old(clock.now_ms);
+        self.take_given_up(&old, clock, found);
     }
 
     /// Nothing came for a while, or the file ends: what waits is complete.
-    pub fn flush(&mut self, _clock: Clock, found: &mut Vec<Found>) {
-        found.extend(self.pending.take().and_then(|pending| pending.finish()));
+    pub fn flush(&mut self, clock: Clock, found: &mut Vec<Found>) {
+        let given = self.partials.give_up();
+        self.take_given_up(&given, clock, found);
+        self.complete();
+        self.release(found);
     }
 
-    /// Where the event that is not complete began: from there is read again after a kill.
+    /// Where what is not complete began: from there is read again after a kill.
     pub fn pending_from(&self) -> Option<u64> {
-        self.pending.as_ref().map(|pending| pending.start)
+        let held = self.held.iter().map(|found| found.start).min();
+        held.into_iter().chain(self.open_from()).min()
+    }
+
+    fn open_from(&self) -> Option<u64> {
+        let pending = self.pending.as_ref().map(|pending| pending.start);
+        pending.into_iter().chain(self.partials.start()).min()
     }
 
     /// How many lines were seen.
@@ -147,10 +178,18 @@ impl Scanner {
             self.lines += 1;
             let matters =
                 hit || self.least == Severity::Info || wordless::may_be_bad(line, self.least);
-            if matters || self.pending.is_some() {
-                let (start, end) = (offset + start as u64, offset + end as u64);
-                let place = Place { line, previous, start, end, cut_bytes: 0 };
-                self.take(place, matters, clock, found);
+            let span = (offset + start as u64, offset + end as u64);
+            match self.partials.take(line, span.0, span.1, clock.now_ms) {
+                Joined::Not if matters || self.pending.is_some() => {
+                    let (start, end) = span;
+                    let place = Place { line, previous, start, end, cut_bytes: 0 };
+                    self.take(place, matters, clock, found);
+                }
+                Joined::Not | Joined::Begun => {}
+                Joined::Whole(partial) => self.take_joined(&partial, clock, found),
+            }
+            if self.partials.is_open() {
+                self.bound_waiting(span.1, clock, found);
             }
             self.fresh = false;
             previous = line;
@@ -165,6 +204,35 @@ impl Scanner {
             || wordless::may_be_bad(line, self.least)
     }
 
+    /// A line whose pieces were joined.
+    fn take_joined(&mut self, partial: &Partial, clock: Clock, found: &mut Vec<Found>) {
+        let mut folded = [0; PIECE_BYTES];
+        let line = &*partial.text;
+        let matters = self.matters(line, search::fold(line, &mut folded));
+        let (start, end, cut_bytes) = (partial.start, partial.end, partial.cut_bytes);
+        self.take(Place { line, previous: b"", start, end, cut_bytes }, matters, clock, found);
+    }
+
+    /// Gives up what is waited for across too many bytes, of the file or of what was found.
+    fn bound_waiting(&mut self, end: u64, clock: Clock, found: &mut Vec<Found>) {
+        let is_full = self.held_bytes > HELD_BYTES_MAX;
+        let given = if is_full { self.partials.give_up() } else { self.partials.give_up_long(end) };
+        self.take_given_up(&given, clock, found);
+    }
+
+    /// Lines whose ends did not come. What follows belongs to others: they are complete.
+    fn take_given_up(&mut self, given: &[Partial], clock: Clock, found: &mut Vec<Found>) {
+        for partial in given {
+            // It is no part of what began after it.
+            if self.pending.as_ref().is_some_and(|pending| pending.start > partial.start) {
+                self.complete();
+            }
+            self.take_joined(partial, clock, found);
+            self.complete();
+            self.release(found);
+        }
+    }
+
     /// A line that may matter, or may be a part of what waits.
     fn take(&mut self, place: Place<'_>, matters: bool, clock: Clock, found: &mut Vec<Found>) {
         let (head, rest) = place.line.split_at(place.line.len().min(PIECE_BYTES));
@@ -175,12 +243,43 @@ impl Scanner {
                 pending.leave_out(left_out);
                 return;
             }
-            found.extend(self.pending.take().and_then(|pending| pending.finish()));
+            self.complete();
         }
         if matters && let Some(mut pending) = self.begin(&shown, place, clock) {
             pending.leave_out(left_out);
             self.pending = Some(Box::new(pending));
         }
+        self.release(found);
+    }
+
+    fn complete(&mut self) {
+        let complete = self.pending.take().and_then(|pending| pending.finish());
+        self.held_bytes += complete.as_ref().map_or(0, size);
+        self.held.extend(complete);
+    }
+
+    /// Gives what is complete, unless a kill would then cost what is not, or say it twice.
+    fn release(&mut self, found: &mut Vec<Found>) {
+        if self.held.is_empty() {
+            return;
+        }
+        let open_from = self.open_from().unwrap_or(u64::MAX);
+        if self.held.iter().any(|found| found.end > open_from) {
+            return;
+        }
+        let behind_all = self.held.iter().map(|found| found.end).max();
+        // One that was given up ends before what it held up.
+        if let Some((last, end)) = self.held.last_mut().zip(behind_all) {
+            last.end = end;
+        }
+        // Where two overlap, the position behind the first must not be past the second.
+        let mut after = u64::MAX;
+        for found in self.held.iter_mut().rev() {
+            found.end = found.end.min(after);
+            after = after.min(found.start);
+        }
+        found.append(&mut self.held);
+        self.held_bytes = 0;
     }
 
     /// The event that begins with this line, where it matters.
@@ -196,7 +295,8 @@ impl Scanner {
             return None;
         }
         let severity = reading.severity();
-        if severity > self.least {
+        let awaits_level = jul::is_header(&reading.message, clock);
+        if severity > self.least && !awaits_level {
             return None;
         }
         let muted = matches!(shape, Shape::Exception | Shape::Traceback)
@@ -204,8 +304,19 @@ impl Scanner {
             && severity < Severity::Warn
             && is_warning(place.previous, clock);
         let line = line_of(&reading, severity, &self.source, &self.application, clock);
-        Some(Pending::new(line, &reading, (place.start, place.end), muted))
+        let mut pending = Pending::new(line, &reading, (place.start, place.end), muted);
+        if awaits_level {
+            pending.await_level(self.least);
+        }
+        Some(pending)
     }
+}
+
+/// What an event takes in memory.
+fn size(found: &Found) -> usize {
+    let line = &found.line;
+    let fields: usize = line.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+    size_of::<Found>() + line.message.len() + line.source.len() + line.application.len() + fields
 }
 
 /// Whether the line before carries the level of a warning, which an exception below belongs to.

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use aho_corasick::packed;
-use aho_corasick::{AhoCorasick, MatchKind, Span};
+use aho_corasick::{AhoCorasick, Input, Match, MatchKind, Span};
 use muster_schemas::logs::Severity;
 
 /// What is searched at once: small enough to stay in the processor's nearest cache, and what of
@@ -52,7 +52,8 @@ impl Search {
         if least >= Severity::Warn { &FOR_WARNINGS } else { &FOR_ERRORS }
     }
 
-    fn new(words: &[&str]) -> Self {
+    /// What finds any of the words in one pass; the earlier one where two begin at one place.
+    pub(super) fn new(words: &[&str]) -> Self {
         let packed = packed::Config::new().builder().extend(words).build();
         packed.map_or_else(
             || {
@@ -64,17 +65,18 @@ impl Search {
         )
     }
 
+    /// The first of the words at `from` or later.
+    pub(super) fn find(&self, text: &[u8], from: usize) -> Option<Match> {
+        let span = Span { start: from, end: text.len() };
+        match self {
+            Self::Packed(searcher) => searcher.find_in(text, span),
+            Self::Automaton(automaton) => automaton.find(Input::new(text).span(span)),
+        }
+    }
+
     /// Where the next word is in a folded piece, at `from` or later; its length where there is none.
     pub(super) fn next(&self, folded: &[u8], mut from: usize) -> usize {
-        loop {
-            let span = Span { start: from, end: folded.len() };
-            let hit = match self {
-                Self::Packed(searcher) => searcher.find_in(folded, span),
-                Self::Automaton(automaton) => {
-                    automaton.find(aho_corasick::Input::new(folded).span(span))
-                }
-            };
-            let Some(hit) = hit else { return folded.len() };
+        while let Some(hit) = self.find(folded, from) {
             // `err` is the name of a level, but also inside of `interrupt` and `preferred`.
             let inside = |next: &u8| next.is_ascii_lowercase() && *next != b'o';
             if hit.pattern().as_usize() > 0 || !folded.get(hit.end()).is_some_and(inside) {
@@ -82,6 +84,7 @@ impl Search {
             }
             from = hit.end();
         }
+        folded.len()
     }
 }
 

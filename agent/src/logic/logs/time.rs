@@ -157,6 +157,8 @@ impl Cursor<'_> {
         let joint = self.one_of(b"T -_:,")?;
         if joint == b' ' || joint == b',' {
             self.spaces();
+            // Gin's `2026/11/21 - 12:00:00`.
+            self.attempt(|at| at.byte(b'-').and_then(|()| at.byte(b' ')));
         }
         self.attempt(|at| at.clock_time(&mut civil, b':'))
             .or_else(|| self.attempt(|at| at.clock_time(&mut civil, b'.')))?;
@@ -298,7 +300,10 @@ impl Cursor<'_> {
     }
 
     fn half_of_day(&mut self, civil: &mut Civil) -> Option<()> {
-        self.byte(b' ')?;
+        // Java writes a narrow space that does not break, since 20.
+        for byte in if self.peek() == b' ' { " " } else { "\u{202f}" }.bytes() {
+            self.byte(byte)?;
+        }
         let half = self.one_of(b"AP")?;
         self.byte(b'M')?;
         civil.hour = civil.hour % 12 + if half == b'P' { 12 } else { 0 };

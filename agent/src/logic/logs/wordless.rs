@@ -5,22 +5,21 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
 use muster_schemas::logs::Severity;
 
-use super::{formats, level, reading, syslog};
+use super::search::Search;
+use super::{formats, jul, level, reading, syslog};
 
 /// Levels in JSON stand before long texts.
 const JSON_BYTES_MAX: usize = 1024;
 /// Where a syslog line's message begins at the latest: behind host and tag.
 const TAG_END_MAX: usize = 128;
 
-static LEVEL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"evel"));
-static SEVERITY: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"everity"));
-static PRIORITY: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"riority"));
-static MONGODB: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"s\":"));
-static SEVERITY_NUMBER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"everityNumber"));
-static SERVER_ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"status\":5"));
+/// The ends of the names of members that say how bad it is, whatever the case of their first
+/// letters, and a state that says so itself. One pass for all: every line of JSON is asked.
+const KEYS: [&str; 5] = ["\"status\":5", "everity", "evel", "riority", "\"s\":"];
+const STATUS: usize = 0;
+static SEARCH: LazyLock<Search> = LazyLock::new(|| Search::new(&KEYS));
 
 /// Whether the line may be at least as bad as `least` by a level that is not a word.
 pub(super) fn may_be_bad(line: &[u8], least: Severity) -> bool {
@@ -28,6 +27,7 @@ pub(super) fn may_be_bad(line: &[u8], least: Severity) -> bool {
     match first {
         b'0'..=b'9' => second.is_ascii_digit() && digits_first(line, least),
         b'A'..=b'Z' if is_syslog(line) => in_syslog(line, least),
+        b'A'..=b'Z' if jul::may_be_header(line) => true,
         b'{' | b'<' | b'%' | b'[' | b'E' | b'F' | b'A' | b'C' | b'W' => letter_first(line, least),
         _ => false,
     }
@@ -41,12 +41,21 @@ fn letter_first(line: &[u8], least: Severity) -> bool {
             level::syslog(number) <= least || letter_first(rest, least)
         }),
         [b'%', ..] => formats::cisco(line).is_some_and(|known| known.level <= least),
+        [b'[', b'G', b'I', b'N', b']', ref rest @ ..] => may_be_server_error(rest),
         [b'[', letter, b' ' | b']', ..] | [letter, b':', b' ', ..] => bad(letter),
         [letter, b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', ..] | [letter, b'/', ..] => {
             bad(letter)
         }
         _ => false,
     }
+}
+
+/// A state of 500 and more in Gin's ` 2026/11/21 - 12:00:00 | 500 |`.
+fn may_be_server_error(rest: &[u8]) -> bool {
+    /// With colours around the state.
+    const STATE_END_MAX: usize = 64;
+    let head = &rest[..rest.len().min(STATE_END_MAX)];
+    memchr::memmem::find(head, b" 5").is_some()
 }
 
 /// `Nov 21 12:00:00 host tag: `.
@@ -62,7 +71,7 @@ fn in_syslog(line: &[u8], least: Severity) -> bool {
         Some(b'2') if in_container(message, least) => true,
         Some(b'0'..=b'9' | b':' | b'-') => is_haproxy(&rest[..at]),
         Some(b'a'..=b'z') | None => false,
-        Some(_) => letter_first(message, least),
+        Some(_) => jul::may_be_header(message) || letter_first(message, least),
     }
 }
 
@@ -118,29 +127,29 @@ fn letter_behind(line: &[u8], at: usize, least: Severity) -> bool {
 }
 
 fn in_container(line: &[u8], least: Severity) -> bool {
-    reading::cri(line).is_some_and(|(_, _, message)| letter_first(message, least))
+    reading::cri(line)
+        .is_some_and(|cri| jul::may_be_header(cri.message) || letter_first(cri.message, least))
 }
 
 /// A level or a state as a number, a letter, or in a line inside.
 fn in_json(line: &[u8], least: Severity) -> bool {
     let head = &line[..line.len().min(JSON_BYTES_MAX)];
     if let Some(inner) = head.strip_prefix(b"{\"log\":\"")
-        && letter_first(inner, least)
+        && (jul::may_be_header(inner) || letter_first(inner, least))
     {
         return true;
     }
-    // Each name of a level ends like this, whatever its case.
-    let has_bad = |ending: &Finder<'_>| {
-        let skip = ending.needle().len();
-        ending.find_iter(head).any(|at| bad_value(&head[at + skip..], least))
-    };
-    has_bad(&LEVEL)
-        || has_bad(&SEVERITY)
-        || has_bad(&PRIORITY)
-        || has_bad(&MONGODB)
+    let mut from = 0;
+    while let Some(key) = SEARCH.find(head, from) {
+        from = key.end();
+        let value = &head[from..];
         // The numbers of OpenTelemetry are left to whoever reads the candidate.
-        || SEVERITY_NUMBER.find(head).is_some()
-        || SERVER_ERROR.find(head).is_some()
+        let is_open = key.pattern().as_usize() == STATUS || value.starts_with(b"Number");
+        if is_open || bad_value(value, least) {
+            return true;
+        }
+    }
+    false
 }
 
 /// `": 50`, `":"E"`: behind a key's last letter.

@@ -1,6 +1,12 @@
 //! Very long lines and very many files.
 
+use std::sync::Arc;
+
+use super::super::siblings;
+use super::super::table::identity;
+use super::super::watch::Watcher;
 use super::*;
+use crate::logic::follow::{Fingerprint, Position};
 
 #[test]
 fn a_line_of_50_mb_is_cut_and_the_next_one_is_read() {
@@ -46,7 +52,117 @@ fn many_files_are_followed_with_few_descriptors() {
         scene.write_error(&format!("{number}.log"), number);
     }
     scene.rounds(3);
-    assert!(scene.worker.as_ref().unwrap().open.len() <= super::super::turns::OPEN_FILES_MAX);
+    assert!(scene.worker.as_ref().unwrap().open.len() <= super::super::descriptors::OPEN_FILES_MAX);
     scene.settle();
     scene.assert_once(0..5000);
+}
+
+#[test]
+fn more_files_rotated_at_once_than_may_be_open_are_all_read() {
+    const FILES: usize = 600;
+    const ROUNDS_MAX: usize = 40;
+    let mut scene = Scene::started();
+    for number in 0..FILES {
+        scene.write_error(&format!("{number}.log"), number);
+    }
+    scene.settle();
+    scene.stop();
+    for number in 0..FILES {
+        let name = format!("{number}.log");
+        scene.write_error(&name, FILES + number);
+        scene.rename(&name, &format!("{name}.1"));
+        scene.write_error(&name, 2 * FILES + number);
+    }
+    scene.start();
+    scene.rounds(ROUNDS_MAX);
+    scene.assert_once(0..3 * FILES);
+    // Their writers have not noticed yet.
+    scene.write_error("7.log.1", 3 * FILES);
+    scene.write_error("599.log.1", 3 * FILES + 1);
+    scene.settle();
+    scene.assert_once(0..3 * FILES + 2);
+    scene.settle();
+    assert_eq!(scene.facts().files, FILES);
+}
+
+#[test]
+fn more_unfinished_lines_than_files_may_be_open_are_all_taken() {
+    const FILES: usize = 600;
+    let mut scene = Scene::started();
+    for number in 0..FILES {
+        scene.append(&format!("{number}.log"), format!("ERROR number {number}"));
+    }
+    scene.rounds(300);
+    scene.assert_once(0..FILES);
+}
+
+#[test]
+fn the_rest_of_a_file_is_found_however_many_rotations_are_beside_it() {
+    const ROTATIONS: usize = 200;
+    let scene = Scene::new();
+    let position = |number: usize| {
+        let name = format!("x.log.{number}");
+        scene.write_error(&name, number);
+        Position {
+            identity: identity(&fs::metadata(scene.path(&name)).unwrap()),
+            fingerprint: Fingerprint::of(b"all is well"),
+            offset: 11,
+            retired: false,
+            path: Arc::from(scene.path("x.log")),
+        }
+    };
+    let wanted: Vec<Position> = (0..ROTATIONS).map(position).collect();
+    let found = siblings::find(scene.logs.path(), &wanted, 0, &|_| false);
+    for (number, rest) in found.into_iter().enumerate() {
+        assert_eq!(&*rest.unwrap().path, scene.path(&format!("x.log.{number}")));
+    }
+}
+
+#[test]
+fn the_newest_copy_has_the_rest_however_many_are_beside_it() {
+    const COPIES: usize = 200;
+    let scene = Scene::new();
+    let beginning = "all is well, and all are alike\n";
+    scene.append("x.log", "another\n");
+    for number in 0..COPIES {
+        let name = format!("x.log.{number}");
+        scene.append(&name, format!("{beginning}ERROR number {number}\n"));
+        let file = OpenOptions::new().append(true).open(scene.path(&name)).unwrap();
+        // Whatever order the directory is listed in, the newest is somewhere in its middle.
+        let age = Duration::from_secs(number.abs_diff(COPIES / 2) as u64);
+        file.set_modified(std::time::SystemTime::now() - age).unwrap();
+    }
+    let wanted = Position {
+        identity: identity(&fs::metadata(scene.path("x.log")).unwrap()),
+        fingerprint: Fingerprint::of(beginning.as_bytes()),
+        offset: beginning.len() as u64,
+        retired: false,
+        path: Arc::from(scene.path("x.log")),
+    };
+    let found = siblings::find(scene.logs.path(), &[wanted], 0, &|_| false).remove(0);
+    assert_eq!(&*found.unwrap().path, scene.path(&format!("x.log.{}", COPIES / 2)));
+}
+
+#[test]
+fn a_file_that_loses_its_name_while_it_waits_for_a_descriptor_is_found() {
+    let mut scene = Scene::new();
+    let waiting = super::super::descriptors::OPEN_FILES_MAX;
+    for number in 0..=waiting {
+        scene.append(&format!("{number}.log"), "begun\n");
+    }
+    scene.start();
+    scene.worker.as_mut().unwrap().watcher = Watcher::without_inotify();
+    scene.rounds(200);
+    for number in 0..waiting {
+        scene.append(&format!("{number}.log"), format!("ERROR number {number}"));
+    }
+    scene.rounds(12);
+    let name = format!("{waiting}.log");
+    scene.write_error(&name, waiting);
+    // It is looked at, and all descriptors belong to lines that may go on.
+    scene.rounds(12);
+    scene.rename(&name, &format!("{name}.1"));
+    scene.append(&name, "begun again\n");
+    scene.settle();
+    scene.assert_once(0..=waiting);
 }

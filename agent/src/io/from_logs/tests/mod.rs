@@ -1,6 +1,7 @@
 //! Real files in temporary directories, and a clock moved by hand: nothing sleeps but the one
 //! test of the thread.
 
+mod clocks;
 mod crashes;
 mod epochs;
 mod journal;
@@ -9,6 +10,7 @@ mod notes;
 mod rotation;
 mod service;
 mod sources;
+mod unseen;
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -230,6 +232,7 @@ fn settings(logs: &TempDir) -> LogSettings {
         flood: FloodLimits { lines_per_min: 10_000_000, bytes_per_min: 10_000_000_000 },
         state_dir: PathBuf::new(),
         files_max: 20_000,
+        host_root: None,
         journal_directory: None,
         read_from_start: false,
     }

@@ -1,8 +1,10 @@
 //! Events of several lines, and where they stand in a file.
 
+use std::cmp::Ordering;
+
 use muster_schemas::logs::{MESSAGE_BYTES_MAX, Severity};
 
-use super::super::Scanner;
+use super::super::{Clock, Found, Scanner};
 use super::{CLOCK, scan};
 
 /// The text is found as these messages, at error or worse.
@@ -154,4 +156,169 @@ fn a_line_that_was_cut_says_how_much_is_missing() {
 fn bytes_that_are_no_text_are_shown_as_such() {
     let found = scan(b"\xff\xfe error \0 caf\xe9\n", Severity::Error);
     assert_eq!(found[0].line.message, "\u{fffd}\u{fffd} error  caf\u{fffd}");
+}
+
+/// The messages at error or worse, with what they are and where they stand.
+fn spans(text: &str) -> Vec<(String, Severity, u64, u64)> {
+    let read = scan(text.as_bytes(), Severity::Error).into_iter();
+    read.map(|found| (found.line.message, found.line.severity, found.start, found.end)).collect()
+}
+
+#[test]
+fn pieces_of_a_line_of_a_container_are_joined_by_stream() {
+    let line = |stream: &str, tag: char, text: &str| {
+        format!("2026-11-21T12:00:00.123456789Z {stream} {tag} {text}\n")
+    };
+    let text = line("stderr", 'P', "2026-11-21 12:00:00 ER")
+        + &line("stdout", 'F', "{\"level\":\"info\",\"msg\":\"error\"}")
+        + &line("stdout", 'P', "{\"level\":")
+        + &line("stderr", 'P', "ROR or")
+        + &line("stdout", 'F', "50,\"msg\":\"cut\"}")
+        + &line("stderr", 'F', "der lost")
+        + &line("stderr", 'F', "\tat a.B.c(B.java)")
+        + &line("stdout", 'F', "fine");
+    check(&text, &["cut", "2026-11-21 12:00:00 ERROR order lost\n\tat a.B.c(B.java)"]);
+    let info = line("stdout", 'P', "INFO: no er") + &line("stdout", 'F', "ror: failed");
+    check(&info, &[]);
+    // The rest went to another file.
+    check(&line("stderr", 'P', "ERROR lost"), &["ERROR lost"]);
+    let long = line("stderr", 'P', &("ERROR ".to_owned() + &"x".repeat(20_000)))
+        + &line("stderr", 'F', &"y".repeat(5_000));
+    let found = scan(long.as_bytes(), Severity::Error);
+    let length = found[0].line.message.len() as i64 + found[0].line.truncated_bytes;
+    assert_eq!((found.len(), length), (1, 25_006));
+}
+
+#[test]
+fn a_position_is_never_behind_a_line_whose_end_is_not_there() {
+    let mut scanner = Scanner::new("/a", Severity::Error);
+    let mut found = Vec::new();
+    let begin = b"2026-11-21T12:00:00Z stderr P ERROR be\n";
+    scanner.feed(begin, 100, CLOCK, &mut found);
+    assert_eq!(scanner.pending_from(), Some(100));
+    let between = b"2026-11-21T12:00:00Z stdout F ERROR between\n2026-11-21T12:00:00Z stdout F x\n";
+    let at = 100 + begin.len() as u64;
+    scanner.feed(between, at, CLOCK, &mut found);
+    assert_eq!((found.len(), scanner.pending_from()), (0, Some(100)));
+    let end = b"2026-11-21T12:00:00Z stderr F gun\n2026-11-21T12:00:00Z stdout F x\n";
+    scanner.feed(end, at + between.len() as u64, CLOCK, &mut found);
+    let read: Vec<&str> = found.iter().map(|found| found.line.message.as_str()).collect();
+    assert_eq!((read, scanner.pending_from()), (vec!["ERROR between", "ERROR begun"], None));
+    assert_eq!((found[0].end, found[1].start), (100, 100));
+}
+
+/// A scanner that has read a piece of stderr at the beginning of a file, and no more of its line.
+fn with_an_unfinished_piece() -> (Scanner, Vec<Found>, u64) {
+    let mut scanner = Scanner::new("/a", Severity::Error);
+    let mut found = Vec::new();
+    let piece = b"2026-11-21T12:00:00Z stderr P password? error\n";
+    scanner.feed(piece, 0, CLOCK, &mut found);
+    assert_eq!(scanner.pending_from(), Some(0));
+    (scanner, found, piece.len() as u64)
+}
+
+fn later(seconds: i64) -> Clock {
+    Clock { now_ms: CLOCK.now_ms + seconds * 1000, ..CLOCK }
+}
+
+#[test]
+fn a_piece_without_an_end_holds_up_nothing_for_longer_than_a_few_seconds() {
+    for (clock_step, waits_for) in [(1, 3), (-3600, 1)] {
+        let (mut scanner, mut found, mut at) = with_an_unfinished_piece();
+        for second in 1..=10 {
+            let line = format!("2026-11-21T12:00:00Z stdout F ERROR {second}\n").into_bytes();
+            scanner.feed(&line, at, later(second * clock_step), &mut found);
+            let line_at = at;
+            at += line.len() as u64;
+            let position = scanner.pending_from();
+            let (given, open_from) = match second.cmp(&waits_for) {
+                Ordering::Less => (0, Some(0)),
+                // Nothing is open: all is given, and none of it would be read again.
+                Ordering::Equal => (second + 1, None),
+                Ordering::Greater => (second, Some(line_at)),
+            };
+            assert_eq!((found.len() as i64, position), (given, open_from), "{second}");
+            if second == waits_for {
+                assert_eq!(found.last().unwrap().end, at);
+            }
+        }
+        let given: Vec<&str> = found.iter().map(|found| found.line.message.as_str()).collect();
+        assert_eq!(given.iter().filter(|message| **message == "password? error").count(), 1);
+        let ends: Vec<u64> = found.iter().map(|found| found.end).collect();
+        assert!(ends.is_sorted(), "{ends:?}");
+    }
+}
+
+#[test]
+fn a_piece_without_an_end_is_taken_when_nothing_more_comes() {
+    let (mut scanner, mut found, at) = with_an_unfinished_piece();
+    let line = b"2026-11-21T12:00:00Z stdout F ERROR 1\n";
+    scanner.feed(line, at, CLOCK, &mut found);
+    scanner.flush(CLOCK, &mut found);
+    assert_eq!((found.len(), scanner.pending_from()), (2, None));
+    assert_eq!(found[1].end, at + line.len() as u64);
+}
+
+#[test]
+fn a_piece_without_an_end_is_given_up_after_many_bytes_of_the_other_stream() {
+    let (mut scanner, mut found, _) = with_an_unfinished_piece();
+    let line = b"2026-11-21T12:00:00Z stdout F fine\n";
+    scanner.feed(line, 1 << 20, CLOCK, &mut found);
+    assert_eq!((found.len(), scanner.pending_from()), (0, Some(0)));
+    scanner.feed(line, 64 << 20, CLOCK, &mut found);
+    assert_eq!((found.len(), scanner.pending_from()), (1, None));
+    let (mut scanner, mut found, _) = with_an_unfinished_piece();
+    scanner.feed_cut(b"fine", 1 << 20, 64 << 20, 65 << 20, CLOCK, &mut found);
+    assert_eq!((found.len(), scanner.pending_from()), (1, None));
+}
+
+#[test]
+fn what_waits_for_the_end_of_a_piece_is_bounded_and_is_given_once() {
+    let (mut scanner, mut found, mut at) = with_an_unfinished_piece();
+    let line = format!("2026-11-21T12:00:00Z stdout F ERROR {}\n", "x".repeat(15_000));
+    let mut fed = 0;
+    while found.is_empty() {
+        scanner.feed(line.as_bytes(), at, CLOCK, &mut found);
+        at += line.len() as u64;
+        fed += 1;
+        assert!(fed < 30, "megabytes wait");
+    }
+    // The one that was fed last, and what was given up.
+    assert_eq!((found.len(), scanner.pending_from()), (fed + 1, None));
+    assert_eq!(found.last().unwrap().end, at);
+}
+
+#[test]
+fn the_two_lines_of_java_util_logging_are_one_event() {
+    let header = "Nov 21, 2026 7:40:12 AM com.example.ErrorHandler bar";
+    let trace = "java.io.IOException: failed\n\tat a.B.c(B.java:1)";
+    let severe = format!("{header}\nSEVERE: order lost\n{trace}");
+    let of_logger = "Nov 2, 2026 11:40:12\u{202f}PM my.logger\nSEVERE: x";
+    let text = format!(
+        "{header}\nINFO: critical error\n{trace}\n{severe}\n{header}\nWARNING: failed\n{of_logger}\n"
+    );
+    check(&text, &[&severe, of_logger]);
+    let found = scan(text.as_bytes(), Severity::Info);
+    let read: Vec<_> = found.iter().map(|found| (found.line.severity, found.line.at)).collect();
+    let (morning, evening) = (1_795_243_212_000, 1_793_659_212_000);
+    let expected = [
+        (Severity::Info, morning),
+        (Severity::Error, morning),
+        (Severity::Warn, morning),
+        (Severity::Error, evening),
+    ];
+    assert_eq!(read, expected);
+    let start = text.find(&severe).unwrap() as u64;
+    assert_eq!(
+        spans(&text)[0],
+        (severe.clone(), Severity::Error, start, start + severe.len() as u64 + 1)
+    );
+    let cri = "2026-11-21T12:00:00.1Z stderr F ";
+    check(&format!("{cri}{header}\n{cri}SEVERE: x\n"), &[&format!("{header}\nSEVERE: x")]);
+    // A line that only looks like one.
+    check(
+        "Nov 21, 2026 7:40:12 AM backup failed\nfine\n",
+        &["Nov 21, 2026 7:40:12 AM backup failed"],
+    );
+    check("Nov 21, 2026 7:40:12 AM a.B c\nERROR x\n", &["ERROR x"]);
 }
