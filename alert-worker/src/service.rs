@@ -10,12 +10,13 @@ use anyhow::{Context as _, Result};
 use async_nats::jetstream::{self, Message};
 use deadpool_postgres::Pool;
 use muster_nats::backlog::{Backlog, backlog};
-use muster_nats::consume::{BatchLimits, BatchSource, acknowledge};
+use muster_nats::consume::{BatchLimits, BatchSource, acknowledge, in_progress};
 use muster_nats::publish::retry_delay;
 use muster_nats::{BusOptions, ConsumerName};
 use muster_runtime::database::{self, wait_for_schema};
 use muster_runtime::health::{self, Health};
-use muster_runtime::now_ms;
+use muster_runtime::meter::{Batch, Meters};
+use muster_runtime::{now_ms, workers};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -26,8 +27,9 @@ use crate::config::Config;
 use crate::io::{from_bus, postgres, to_bus};
 use crate::logic::presence::{Effect, Fact, Presence, Status};
 
-/// One for heartbeats and judging, one for the outbox, one to spare while another is replaced.
-const DATABASE_CONNECTIONS: usize = 3;
+/// One for heartbeats and judging, one for the outbox, one to say how this worker is, one to spare
+/// while another is replaced.
+const DATABASE_CONNECTIONS: usize = 4;
 
 /// The most bytes of one batch: 1000 heartbeats are some 300 kB.
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -43,6 +45,9 @@ const RELOAD_EVERY: Duration = Duration::from_secs(15);
 
 /// How often to look for events that another worker left behind.
 const OUTBOX_EVERY: Duration = Duration::from_secs(5);
+
+/// The channel that is heard, as meters call it.
+const SIGNALS: &str = "signals";
 
 const BUS: &str = "bus";
 const DATABASE: &str = "database";
@@ -63,8 +68,16 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let wake = Arc::new(Notify::new());
     tasks.spawn(publish_outbox(pool.clone(), bus.clone(), wake.clone(), stop.clone()));
     let (sender, batches) = mpsc::channel(1);
-    let reader = tokio::spawn(read_batches(source(&config, &bus), sender));
-    let worker = Worker::new(pool, bus, health, wake);
+    let meters = Meters::default();
+    let telling = workers::tell(pool.clone(), "alert-worker", meters.clone(), stop.clone());
+    tasks.spawn(async move {
+        telling.await;
+        Ok(())
+    });
+    let source = source(&config, &bus);
+    let every = source.sign_of_life_every();
+    let reader = tokio::spawn(read_batches(source, sender));
+    let worker = Worker::new(pool, bus, health, wake, meters, every);
     worker.run(batches, &stop).await;
     reader.abort();
     while let Some(ended) = tasks.join_next().await {
@@ -98,7 +111,12 @@ fn source(config: &Config, bus: &jetstream::Context) -> BatchSource {
 /// A task of its own: a batch that is being gathered must not be dropped whenever it is time to
 /// judge, because its heartbeats would come again only a minute later.
 async fn read_batches(mut source: BatchSource, batches: mpsc::Sender<Vec<Message>>) {
-    while batches.send(source.next().await).await.is_ok() {}
+    loop {
+        let batch = source.next().await;
+        if !source.hand_on(&batches, batch, |batch: &Vec<Message>| batch.as_slice()).await {
+            return;
+        }
+    }
 }
 
 async fn publish_outbox(
@@ -127,6 +145,9 @@ struct Worker {
     presence: Presence,
     clock: BusClock,
     reloaded: Option<Instant>,
+    meters: Meters,
+    /// How often the bus has to hear that a batch is worked on.
+    sign_of_life_every: Duration,
 }
 
 /// The broker's clock, carried on between two looks at it.
@@ -142,10 +163,19 @@ impl BusClock {
 }
 
 impl Worker {
-    fn new(pool: Pool, bus: jetstream::Context, health: Health, wake: Arc<Notify>) -> Self {
+    fn new(
+        pool: Pool,
+        bus: jetstream::Context,
+        health: Health,
+        wake: Arc<Notify>,
+        meters: Meters,
+        sign_of_life_every: Duration,
+    ) -> Self {
         // Until the broker has told its time; nothing is judged before that.
         let clock = BusClock { bus_ms: now_ms(), seen: Instant::now() };
-        Self { pool, bus, health, wake, presence: Presence::default(), clock, reloaded: None }
+        let presence = Presence::default();
+        let reloaded = None;
+        Self { pool, bus, health, wake, presence, clock, reloaded, meters, sign_of_life_every }
     }
 
     async fn run(mut self, mut batches: mpsc::Receiver<Vec<Message>>, stop: &CancellationToken) {
@@ -154,7 +184,10 @@ impl Worker {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(batch) = batches.recv() => self.hear_until_done(&batch, stop).await,
+                Some(batch) = batches.recv() => {
+                    let every = self.sign_of_life_every;
+                    in_progress(&batch, every, self.hear_until_done(&batch, stop)).await;
+                }
                 _ = judge.tick() => {
                     let outcome = self.judge(batches.is_empty()).await;
                     self.note(outcome);
@@ -166,8 +199,16 @@ impl Worker {
     /// A batch that was given back would come again a minute later only.
     async fn hear_until_done(&mut self, batch: &[Message], stop: &CancellationToken) {
         let mut attempt = 0;
+        let oldest_at = from_bus::oldest_at_ms(batch);
+        self.meters.with(SIGNALS, now_ms(), |meter| {
+            meter.begin(now_ms(), batch.len(), oldest_at);
+        });
         while !stop.is_cancelled() {
             let outcome = self.hear(batch).await;
+            if let Err(error) = &outcome {
+                let reason = format!("{error:#}");
+                self.meters.with(SIGNALS, now_ms(), |meter| meter.failed(now_ms(), &reason));
+            }
             if self.note(outcome) {
                 return;
             }
@@ -207,8 +248,16 @@ impl Worker {
             self.tell(&effects, online, "online");
         }
         acknowledge(messages).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        let redelivered = from_bus::redelivered(messages);
+        let done = Batch { messages: messages.len(), redelivered, ..Batch::default() };
+        self.meters.with(SIGNALS, now_ms(), |meter| {
+            meter.committed(now_ms(), seconds * 1000.0);
+            meter.done(now_ms(), done);
+        });
         metrics::counter!("muster_alert_heartbeats_total").increment(messages.len() as u64);
-        metrics::histogram!("muster_alert_batch_seconds").record(begun.elapsed().as_secs_f64());
+        metrics::counter!("muster_alert_redelivered_total").increment(redelivered as u64);
+        metrics::histogram!("muster_alert_batch_seconds").record(seconds);
         Ok(())
     }
 
@@ -234,7 +283,7 @@ impl Worker {
         if !effects.is_empty() {
             self.propose_offline(&effects).await?;
         }
-        self.show_hosts();
+        self.show();
         Ok(())
     }
 
@@ -300,7 +349,9 @@ impl Worker {
         }
     }
 
-    fn show_hosts(&self) {
+    fn show(&self) {
+        let signals = self.meters.state(now_ms()).channels.remove(SIGNALS).unwrap_or_default();
+        metrics::gauge!("muster_alert_lag_seconds").set(signals.lag_ms as f64 / 1000.0);
         for (status, label) in [(Status::Online, "online"), (Status::Offline, "offline")] {
             let count = self.presence.count(status) as f64;
             metrics::gauge!("muster_alert_hosts", "status" => label).set(count);

@@ -7,6 +7,8 @@ use muster_runtime::config::{Problem, check_listen, check_nats_url, number, with
 use muster_runtime::database;
 use serde::{Deserialize, Serialize};
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -27,12 +29,23 @@ pub struct Config {
     /// or when its first message has waited so long.
     #[serde(with = "humantime_serde")]
     pub batch_wait: Duration,
-    /// Older samples go to the dead-letter stream: raw data of that time is no longer kept.
+    /// How long the broker waits before it gives a message to another worker; while one works on
+    /// it, the broker is told so. The same for all workers.
+    #[serde(with = "humantime_serde")]
+    pub ack_wait: Duration,
+    /// Older samples go to the dead-letter stream, even where retention would keep them.
     #[serde(with = "humantime_serde")]
     pub late_max: Duration,
-    /// Older log lines are left out, and the others of their message are stored.
+    /// Older log lines are left out, and the others of their message are stored; the same.
     #[serde(with = "humantime_serde")]
     pub late_lines_max: Duration,
+    /// How long a gap may close by itself before its host is asked to send again.
+    #[serde(with = "humantime_serde")]
+    pub repair_after: Duration,
+    /// How often what is older than it is kept is removed. A change of the rules is heeded within
+    /// a minute.
+    #[serde(with = "humantime_serde")]
+    pub retention_every: Duration,
 }
 
 impl Default for Config {
@@ -48,8 +61,15 @@ impl Default for Config {
             batch_messages: 2000,
             batch_bytes: 16 * 1024 * 1024,
             batch_wait: Duration::from_millis(200),
-            late_max: Duration::from_secs(14 * 86_400),
-            late_lines_max: Duration::from_secs(30 * 86_400),
+            // A worker that was killed costs its messages half a minute.
+            ack_wait: Duration::from_secs(30),
+            // As long as the broker waits before it hands out again what a worker died with.
+            repair_after: Duration::from_secs(30),
+            // Retention decides; this is for who wants to refuse more.
+            late_max: 3650 * DAY,
+            late_lines_max: 3650 * DAY,
+            // Days are dropped whole, so that once a day would nearly do.
+            retention_every: Duration::from_secs(3600),
         }
     }
 }
@@ -58,7 +78,6 @@ impl muster_runtime::Config for Config {
     const SERVICE: &'static str = "ingest-worker";
 
     fn check(&self) -> Result<(), Problem> {
-        const DAY: Duration = Duration::from_secs(86_400);
         check_nats_url(&self.nats_url)?;
         check_listen(&self.listen)?;
         database::check_url(&self.postgres_url)?;
@@ -66,7 +85,10 @@ impl muster_runtime::Config for Config {
         within("batch_messages", self.batch_messages, 1..=20_000)?;
         within("batch_bytes", self.batch_bytes, 1 << 10..=1 << 28)?;
         within("batch_wait", self.batch_wait, Duration::ZERO..=Duration::from_secs(10))?;
+        within("ack_wait", self.ack_wait, Duration::from_secs(1)..=Duration::from_secs(600))?;
         within("late_max", self.late_max, DAY..=3650 * DAY)?;
-        within("late_lines_max", self.late_lines_max, DAY..=3650 * DAY)
+        within("late_lines_max", self.late_lines_max, DAY..=3650 * DAY)?;
+        within("repair_after", self.repair_after, Duration::from_millis(100)..=DAY)?;
+        within("retention_every", self.retention_every, Duration::from_secs(1)..=DAY)
     }
 }

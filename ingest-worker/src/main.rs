@@ -1,13 +1,13 @@
-//! `muster-ingest-worker`: run, or migrate the database.
+//! `muster-ingest-worker`: run, or do something by hand.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use muster_ingest_worker::config::Config;
-use muster_ingest_worker::service;
-use muster_runtime::{config, exit_code, logging, migrate, stop_on_signal};
+use muster_ingest_worker::{commands, service};
+use muster_runtime::{config, exit_code, logging, stop_on_signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -32,6 +32,33 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Remove now what is older than it is kept; the workers do it by themselves once an hour.
+    Retention {
+        /// Remove nothing; show what would go.
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Copy a database into another, empty one, which may be of the other engine (`TimescaleDB`).
+    /// Services that use the database to copy from have to be stopped.
+    Copy {
+        /// postgres://user:password@host:port/database
+        #[arg(long, value_name = "URL", env = "MUSTER_COPY_FROM", hide_env_values = true)]
+        from: String,
+        /// The same of the other one.
+        #[arg(long, value_name = "URL", env = "MUSTER_COPY_TO", hide_env_values = true)]
+        to: String,
+        /// Go on with a copy that was cut short.
+        #[arg(long)]
+        resume: bool,
+    },
+    /// After the database was restored to an older state: let the streams deliver again what they
+    /// still have. What is stored already is recognised.
+    Replay {
+        /// Only what the broker has stored since then, such as 2026-11-21T03:00:00Z; some minutes
+        /// before the backup was begun. Everything, if left out.
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -48,18 +75,10 @@ fn run(arguments: &Arguments) -> Result<()> {
     runtime.block_on(async {
         match &arguments.command {
             None => service::run(config, stop_on_signal()?).await,
-            Some(Command::Migrate { check: false }) => {
-                let done = migrate::migrate(&config.postgres_url).await?;
-                let (engine, version) = (done.engine.as_str(), done.version);
-                println!("schema version {version} on {engine}, applied: {:?}", done.applied);
-                Ok(())
-            }
-            Some(Command::Migrate { check: true }) => {
-                match migrate::check(&config.postgres_url).await?.as_slice() {
-                    [] => Ok(()),
-                    pending => bail!("the schema lacks {pending:?}: run migrate"),
-                }
-            }
+            Some(Command::Migrate { check }) => commands::migrate(&config, *check).await,
+            Some(Command::Retention { plan }) => commands::retention(&config, *plan).await,
+            Some(Command::Copy { from, to, resume }) => commands::copy(from, to, *resume).await,
+            Some(Command::Replay { since }) => commands::replay(&config, since.as_deref()).await,
         }
     })
 }

@@ -59,3 +59,13 @@ fn stored_at_ms(message: &Message) -> Result<i64> {
     let info = message.info().map_err(|error| anyhow::anyhow!("no delivery data: {error}"))?;
     Ok((info.published.unix_timestamp_nanos() / 1_000_000) as i64)
 }
+
+/// When the broker stored the oldest of them.
+pub(crate) fn oldest_at_ms(messages: &[Message]) -> i64 {
+    messages.iter().filter_map(|message| stored_at_ms(message).ok()).min().unwrap_or_default()
+}
+
+/// How many of them came before.
+pub(crate) fn redelivered(messages: &[Message]) -> usize {
+    messages.iter().filter(|message| message.info().is_ok_and(|info| info.delivered > 1)).count()
+}

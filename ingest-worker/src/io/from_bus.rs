@@ -15,12 +15,19 @@ pub fn incoming(messages: &[Message]) -> Vec<Incoming<'_>> {
             subject: message.subject.as_str(),
             content_type: headers::content_type(message.headers.as_ref()),
             id: headers::message_id(message.headers.as_ref()),
-            stored_at: message
-                .info()
-                .map_or(0, |info| (info.published.unix_timestamp_nanos() / 1_000_000) as i64),
+            stored_at: stored_at(message),
             payload: &message.payload,
         })
         .collect()
+}
+
+fn stored_at(message: &Message) -> i64 {
+    message.info().map_or(0, |info| (info.published.unix_timestamp_nanos() / 1_000_000) as i64)
+}
+
+/// When the broker stored the oldest of them.
+pub fn oldest_at(messages: &[Message]) -> i64 {
+    messages.iter().map(stored_at).min().unwrap_or_default()
 }
 
 /// Puts a message among the dead letters; goes on trying until it is there.

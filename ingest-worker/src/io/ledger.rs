@@ -98,8 +98,8 @@ impl Entries {
         columns
     }
 
-    /// Adds the numbers as stored, unless some are there already: then `false`, and the
-    /// transaction must be rolled back.
+    /// Adds the numbers as stored: no longer as lost, nor as dead where a dead letter was tried
+    /// again. `false` where some are stored already: then the transaction must be rolled back.
     pub async fn add(&self, transaction: &Transaction<'_>) -> Result<bool, Error> {
         if self.by_key.is_empty() {
             return Ok(true);
@@ -107,7 +107,9 @@ impl Entries {
         let (hosts, channels, epochs, ranges) = self.columns();
         let sql = "
             UPDATE ledger
-            SET received = ledger.received + new.ranges, updated_at = now()
+            SET received = ledger.received + new.ranges, lost = ledger.lost - new.ranges,
+                dead = ledger.dead - new.ranges,
+                updated_at = now()
             FROM (
                 SELECT host_id, channel, epoch, ranges::int8multirange AS ranges
                 FROM unnest($1::text[], $2::text[], $3::int8[], $4::text[])
@@ -121,7 +123,7 @@ impl Entries {
         Ok(updated == self.by_key.len() as u64)
     }
 
-    /// Adds the numbers as dead. Saying it twice changes nothing.
+    /// Adds the numbers as dead, unless they are stored. Saying it twice changes nothing.
     pub async fn add_dead(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
         if self.by_key.is_empty() {
             return Ok(());
@@ -129,7 +131,8 @@ impl Entries {
         let (hosts, channels, epochs, ranges) = self.columns();
         let sql = "
             UPDATE ledger
-            SET dead = ledger.dead + new.ranges::int8multirange, updated_at = now()
+            SET dead = ledger.dead + (new.ranges::int8multirange - ledger.received),
+                lost = ledger.lost - new.ranges::int8multirange, updated_at = now()
             FROM unnest($1::text[], $2::text[], $3::int8[], $4::text[])
                 AS new (host_id, channel, epoch, ranges)
             WHERE ledger.host_id = new.host_id

@@ -1,14 +1,21 @@
 //! One batch, one transaction: rows first, the ledger last (design promises 1 to 3).
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, anyhow};
 use deadpool_postgres::Pool;
-use muster_schemas::{Envelope, MessageId};
-use tokio_postgres::Error;
+use muster_runtime::now_ms;
+use muster_schemas::{Channel, Envelope, MessageId};
+use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, Transaction};
 
+use crate::io::history::{self, record_backfills};
 use crate::io::ledger::{Entries, KnownRows, already_stored};
 use crate::io::partitions::Partitions;
+use crate::io::rollup_marks;
 use crate::io::write::Write;
+use crate::logic::rollup::hour_of;
 
 /// Rounds of taking out what is stored already. Another worker can store more of the same batch
 /// between two of them, but each round ends with fewer messages.
@@ -36,11 +43,18 @@ pub struct Store {
     pool: Pool,
     partitions: Partitions,
     rows: KnownRows,
+    timeline: history::Marks,
+    hours: rollup_marks::Marks,
+    /// For each channel, whose turn it is to copy: two at once would be no faster for the database
+    /// than one after the other, and the second would hold its connection and its rows longer.
+    copying: [Mutex<()>; Channel::ALL.len()],
 }
 
 impl Store {
     pub fn new(pool: Pool) -> Self {
-        Self { pool, partitions: Partitions::default(), rows: KnownRows::default() }
+        let (partitions, rows, timeline, hours) = Default::default();
+        let copying = std::array::from_fn(|_| Mutex::new(()));
+        Self { pool, partitions, rows, timeline, hours, copying }
     }
 
     pub fn pool(&self) -> &Pool {
@@ -63,6 +77,7 @@ impl Store {
             // Whatever was believed about the database may be the reason.
             self.partitions.forget().await;
             self.rows.forget().await;
+            self.hours.forget().await;
         }
         outcome
     }
@@ -112,15 +127,25 @@ impl Store {
         left: &mut Vec<(&Envelope<T>, MessageId)>,
         dead: &Entries,
     ) -> Result<Option<u64>> {
+        let turn = self.copying[usize::from(T::CHANNEL.index())].lock().await;
         let mut client = self.pool.get().await.context("no connection to the database")?;
         let transaction = client.transaction().await?;
         let envelopes: Vec<&Envelope<T>> = left.iter().map(|(envelope, _)| *envelope).collect();
         let entries: Entries = left.iter().map(|(_, id)| id.clone()).collect();
         let rows =
             if envelopes.is_empty() { 0 } else { T::write(&transaction, &envelopes).await? };
+        drop(turn);
+        let hours = self.mark_hours(&transaction, &envelopes).await?;
         dead.add_dead(&transaction).await?;
         if entries.add(&transaction).await? {
+            let now = now_ms();
+            let written = || envelopes.iter().map(|e| history::Written::of(e, T::CHANNEL));
+            let due = self.timeline.due(written(), now).await;
+            due.write(&transaction).await?;
+            record_backfills(&transaction, written(), now).await?;
             transaction.commit().await?;
+            self.timeline.remember(due).await;
+            self.hours.remember(hours, now).await;
             return Ok(Some(rows));
         }
         transaction.rollback().await?;
@@ -131,6 +156,24 @@ impl Store {
         let stored = already_stored(&transaction, T::CHANNEL, &ids).await?;
         left.retain(|(_, id)| !stored.contains(id));
         Ok(None)
+    }
+}
+
+impl Store {
+    async fn mark_hours<T: Write>(
+        &self,
+        transaction: &Transaction<'_>,
+        batch: &[&Envelope<T>],
+    ) -> Result<rollup_marks::Written, Error> {
+        if !T::IS_ROLLED_UP {
+            return Ok(rollup_marks::Written::default());
+        }
+        let marks = batch.iter().flat_map(|envelope| {
+            let times = envelope.body.times();
+            let hours: BTreeSet<i64> = times.into_iter().map(hour_of).collect();
+            hours.into_iter().map(|hour| (hour, envelope.host.clone()))
+        });
+        self.hours.write(transaction, marks.collect(), now_ms()).await
     }
 }
 

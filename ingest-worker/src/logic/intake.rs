@@ -5,13 +5,13 @@
 use std::collections::HashSet;
 
 use muster_nats::subjects::{self, Address};
-use muster_schemas::codec::decode;
+use muster_schemas::codec::decode_in_bulk;
 use muster_schemas::envelope::Rejection;
 use muster_schemas::inventory::Inventory;
 use muster_schemas::logs::LogFrame;
 use muster_schemas::signals::Signal;
 use muster_schemas::telemetry::TelemetryFrame;
-use muster_schemas::{ContentType, DecodeError, Durable, Envelope, Kind, MessageId};
+use muster_schemas::{ContentType, DecodeError, Durable, Envelope, HostId, Kind, MessageId};
 
 /// One message as it came, without its connection.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub trait Storable: Durable + Send + Sync + 'static {
         content_type: ContentType,
         payload: &[u8],
     ) -> Result<Envelope<Self>, DecodeError> {
-        decode(content_type, payload)
+        decode_in_bulk(content_type, payload)
     }
 
     /// What only the worker can judge.
@@ -81,7 +81,8 @@ impl Storable for TelemetryFrame {
         let too_old = self.samples.iter().enumerate().find(|(_, sample)| sample.at < earliest);
         let Some((index, sample)) = too_old else { return Ok(()) };
         let field = format!("body.samples[{index}].at");
-        Err(Rejection::bad_value(field, sample.at, format!("{earliest} or later (late_max)")))
+        let expected = format!("{earliest} or later: what is older is not kept");
+        Err(Rejection::bad_value(field, sample.at, expected))
     }
 }
 
@@ -106,15 +107,32 @@ impl Storable for Signal {
     }
 }
 
-impl Storable for Inventory {}
+impl Storable for Inventory {
+    fn decode(
+        kind: Kind,
+        content_type: ContentType,
+        payload: &[u8],
+    ) -> Result<Envelope<Self>, DecodeError> {
+        Self::decode(kind, content_type, payload)
+    }
+}
 
-/// Sorts a batch.
+/// Sorts a batch by the same rules for all hosts.
 pub fn sort<T: Storable>(batch: &[Incoming<'_>], rules: Rules) -> Sorted<T> {
+    sort_by(batch, |_| rules)
+}
+
+/// Sorts a batch, each message by the rules of its host.
+pub fn sort_by<T: Storable>(
+    batch: &[Incoming<'_>],
+    rules_of: impl Fn(&HostId) -> Rules,
+) -> Sorted<T> {
     let mut sorted = Sorted { accepted: Vec::new(), rejected: Vec::new(), repeated: 0, expired: 0 };
     let mut seen = HashSet::new();
     for (index, incoming) in batch.iter().enumerate() {
-        match accept::<T>(incoming, rules) {
+        match accept::<T>(incoming, &rules_of) {
             Ok(mut envelope) if seen.insert(envelope.message_id()) => {
+                let rules = rules_of(&envelope.host);
                 sorted.expired += envelope.body.leave_out_expired(rules);
                 sorted.accepted.push((index, envelope));
             }
@@ -128,8 +146,12 @@ pub fn sort<T: Storable>(batch: &[Incoming<'_>], rules: Rules) -> Sorted<T> {
     sorted
 }
 
-fn accept<T: Storable>(incoming: &Incoming<'_>, rules: Rules) -> Result<Envelope<T>, String> {
+fn accept<T: Storable>(
+    incoming: &Incoming<'_>,
+    rules_of: impl Fn(&HostId) -> Rules,
+) -> Result<Envelope<T>, String> {
     let Address { host, kind } = address_of::<T>(incoming.subject)?;
+    let rules = rules_of(&host);
     let content_type = match &incoming.content_type {
         Ok(content_type) => *content_type,
         Err(error) => return Err(error.to_string()),
@@ -164,7 +186,6 @@ fn trustworthy_id<T: Storable>(incoming: &Incoming<'_>) -> Option<MessageId> {
 
 #[cfg(test)]
 mod tests {
-    use muster_schemas::HostId;
     use muster_schemas::codec::encode;
     use muster_schemas::inventory::InventoryItem;
     use muster_schemas::logs::LogLine;

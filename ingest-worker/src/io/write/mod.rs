@@ -12,6 +12,9 @@ use crate::logic::intake::Storable;
 
 /// A message that knows how it is stored.
 pub trait Write: Storable {
+    /// Whether buckets are made of what it stores: its hours are then marked.
+    const IS_ROLLED_UP: bool = false;
+
     /// Times in ms since the Unix epoch for which partitions must be there.
     fn times(&self) -> Vec<i64>;
 

@@ -11,12 +11,19 @@ use super::Write;
 use crate::io::copy::copy_frames;
 
 impl Write for TelemetryFrame {
+    const IS_ROLLED_UP: bool = true;
+
     fn times(&self) -> Vec<i64> {
         self.samples.iter().map(|sample| sample.at).collect()
     }
 
     async fn write(transaction: &Transaction<'_>, batch: &[&Envelope<Self>]) -> Result<u64, Error> {
-        let rows = copy_frames(transaction, batch).await?;
+        // Half of what a row costs the database is its place in the index, which goes by host and
+        // time: neighbours there should come one after the other. So they do on disk then, and a
+        // query for one host reads fewer pages.
+        let mut ordered = batch.to_vec();
+        ordered.sort_unstable_by(|a, b| (&a.host, a.seq).cmp(&(&b.host, b.seq)));
+        let rows = copy_frames(transaction, &ordered).await?;
         update_latest(transaction, batch).await?;
         Ok(rows)
     }

@@ -1,0 +1,219 @@
+//! Removes what is older than it has to be: whole days by dropping them, rows of hosts with a label
+//! and rows of small tables by deleting them in bounded batches.
+//!
+//! Each step is a transaction of its own and holds the lock of the whole for no longer, so that a
+//! worker that is killed or paused holds nobody up. What cannot be done now is done by a later
+//! pass; doing something twice changes nothing.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use deadpool_postgres::Pool;
+use muster_runtime::storage;
+use muster_runtime::time::system_time;
+use muster_schemas::retention::plan::{
+    Day, Labels, Series, dropped_days, hosts_with, old_rows_condition, thinned_days,
+};
+use muster_schemas::retention::{Policy, RowTable, horizon};
+use tokio::time::sleep;
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+/// One worker at a time removes.
+const LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtext('muster.retention'))";
+
+/// A DROP that waits for readers of its table holds up everybody who comes after it, ingest
+/// included: so it waits for less than a batch takes, and tries again.
+const LOCK_WAIT: &str = "SET LOCAL lock_timeout = '200ms'";
+
+/// Tries for one step. A long query keeps a day from being dropped until the next pass.
+const TRIES_MAX: u32 = 5;
+
+/// Ingest catches up meanwhile.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A host that is sampled every second has 86,400 rows a day and table, with some hundred thousand
+/// in those of processes or containers: some seconds of work for one statement.
+const HOSTS_AT_ONCE: usize = 4;
+
+/// Some 50 ms of work.
+const ROWS_AT_ONCE: i64 = 5_000;
+
+/// What a pass has removed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Removed {
+    pub days: i64,
+    pub rows: i64,
+    /// Steps that were left to a later pass, because somebody else was using what had to go.
+    pub left: usize,
+    /// Another worker was at it.
+    pub elsewhere: bool,
+}
+
+enum Step {
+    Removed(i64),
+    Busy,
+    Elsewhere,
+}
+
+struct Pass<'a> {
+    pool: &'a Pool,
+    policy: &'a Policy,
+    now_ms: i64,
+    stop: &'a CancellationToken,
+    removed: Removed,
+}
+
+/// Removes all that the policy no longer keeps.
+pub async fn enforce(
+    pool: &Pool,
+    policy: &Policy,
+    now_ms: i64,
+    stop: &CancellationToken,
+) -> Result<Removed> {
+    let client = pool.get().await.context("no connection to the database")?;
+    let (series, hosts) = (storage::series(&client).await?, storage::labels(&client).await?);
+    let row_tables = storage::known_row_tables(&client).await?;
+    drop(client);
+    let mut pass = Pass { pool, policy, now_ms, stop, removed: Removed::default() };
+    for series in &series {
+        pass.drop_days(series).await?;
+        pass.thin_out(series, &hosts).await?;
+    }
+    for table in &row_tables {
+        pass.delete_old(table).await?;
+    }
+    Ok(pass.removed)
+}
+
+impl Pass<'_> {
+    fn is_over(&self) -> bool {
+        self.removed.elsewhere || self.stop.is_cancelled()
+    }
+
+    /// One day a transaction, oldest first: its locks are held for as short as can be.
+    async fn drop_days(&mut self, series: &Series) -> Result<()> {
+        let table = &series.table;
+        for day in dropped_days(series, self.policy, self.now_ms) {
+            if self.is_over() {
+                return Ok(());
+            }
+            let sql = "SELECT muster_drop_before($1, $2)";
+            match self.tried(table, sql, &[table, &system_time(day.ends_at)]).await? {
+                Some(days) => {
+                    self.removed.days += days;
+                    count("muster_retention_dropped_days_total", table, days);
+                    if days > 0 {
+                        debug!(table, ends_at = day.ends_at, "dropped a day of {table}");
+                    }
+                }
+                // The days after it would have to wait for the same reader.
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what hosts with a label have in days that stay for the others.
+    async fn thin_out(&mut self, series: &Series, hosts: &Labels) -> Result<()> {
+        for (label, keep_days) in self.policy.shorter(&series.table) {
+            let names = hosts_with(hosts, &label);
+            for day in thinned_days(series, self.policy, keep_days, self.now_ms) {
+                for names in names.chunks(HOSTS_AT_ONCE) {
+                    if self.is_over() {
+                        return Ok(());
+                    }
+                    self.thin_out_day(&series.table, day, names).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn thin_out_day(&mut self, table: &String, day: &Day, hosts: &[&str]) -> Result<()> {
+        let (since, before) = (system_time(day.starts_at), system_time(day.ends_at));
+        let sql = "SELECT muster_delete_rows($1, $2, $3, $4)";
+        if let Some(rows) = self.tried(table, sql, &[table, &hosts, &since, &before]).await? {
+            self.removed.rows += rows;
+            count("muster_retention_deleted_rows_total", table, rows);
+        }
+        Ok(())
+    }
+
+    async fn delete_old(&mut self, table: &RowTable) -> Result<()> {
+        let before = system_time(horizon(self.now_ms, self.policy.keep_days(table.name)));
+        let sql = format!(
+            "WITH gone AS (
+                DELETE FROM {name} WHERE ctid = ANY (ARRAY(
+                    SELECT old.ctid FROM {name} AS old WHERE {} LIMIT {ROWS_AT_ONCE}
+                )) RETURNING 1
+            ) SELECT count(*) FROM gone",
+            old_rows_condition(table),
+            name = table.name,
+        );
+        while !self.is_over() {
+            let Some(rows) = self.tried(table.name, &sql, &[&before]).await? else { return Ok(()) };
+            self.removed.rows += rows;
+            count("muster_retention_deleted_rows_total", table.name, rows);
+            if rows < ROWS_AT_ONCE {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a step that answers a number, a few times where somebody is in its way. `None` where
+    /// it was left to a later pass.
+    async fn tried(
+        &mut self,
+        table: &str,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<i64>> {
+        for attempt in 1..=TRIES_MAX {
+            let step = self.step(sql, parameters).await;
+            match step.with_context(|| format!("cannot remove what is old from {table}"))? {
+                Step::Removed(count) => return Ok(Some(count)),
+                Step::Elsewhere => {
+                    self.removed.elsewhere = true;
+                    return Ok(None);
+                }
+                Step::Busy if attempt < TRIES_MAX && !self.stop.is_cancelled() => {
+                    sleep(PAUSE).await;
+                }
+                Step::Busy => {}
+            }
+        }
+        self.removed.left += 1;
+        Ok(None)
+    }
+
+    async fn step(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Step> {
+        let mut client = self.pool.get().await.context("no connection to the database")?;
+        let transaction = client.transaction().await?;
+        transaction.batch_execute(LOCK_WAIT).await?;
+        if !transaction.query_one(LOCK, &[]).await?.get::<_, bool>(0) {
+            return Ok(Step::Elsewhere);
+        }
+        match transaction.query_one(sql, parameters).await {
+            Ok(row) => {
+                transaction.commit().await?;
+                Ok(Step::Removed(row.get(0)))
+            }
+            Err(error) if is_in_the_way(&error) => Ok(Step::Busy),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn is_in_the_way(error: &Error) -> bool {
+    let passing = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED];
+    error.code().is_some_and(|code| passing.contains(code))
+}
+
+fn count(name: &'static str, table: &str, count: i64) {
+    metrics::counter!(name, "table" => table.to_owned()).increment(count.unsigned_abs());
+}
