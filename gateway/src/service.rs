@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::connection::State;
+use async_nats::jetstream;
 use axum::Router;
 use deadpool_postgres::Pool;
 use muster_nats::BusOptions;
+use muster_nats::publish::ACK_TIMEOUT;
 use muster_runtime::database::{self, wait_for_schema};
 use muster_runtime::health::{self, Health};
 use rand::seq::IndexedRandom;
@@ -26,6 +28,7 @@ use crate::io::from_postgres::{accounts, is_there};
 use crate::io::http::{self, Gateway};
 use crate::io::passwords::Passwords;
 use crate::io::tokens::{Tokens, random_secret};
+use crate::io::watch::Watch;
 use crate::logic::attempts::Attempts;
 
 /// How long requests and sockets may take to end: a supervisor kills after ten.
@@ -54,13 +57,16 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     };
     let looking = tokio::spawn(look(pool.clone(), bus.clone(), health.clone(), stop.clone()));
     let answering = tokio::spawn(answer_agents(bus.clone(), pool.clone(), stop.clone()));
-    let gateway = prepare(&config, pool, bus, &stop).await?;
+    let gateway = prepare(&config, pool.clone(), bus, &stop).await?;
+    let watching = gateway.watch.clone().keep_looking(pool, gateway.letters.clone());
+    let watching = tokio::spawn(watching);
     let router = http::router(gateway.clone(), health.router());
     let server = serve(listener, router, stop.clone());
     info!("ready");
     let ended = drain(server, &gateway, &stop).await;
     looking.abort();
     answering.abort();
+    watching.abort();
     ended
 }
 
@@ -113,6 +119,8 @@ async fn prepare(
     Ok(Arc::new(Gateway {
         pool,
         hub: Hub::new(bus.clone()),
+        letters: letters(bus.clone()),
+        watch: Watch::default(),
         bus,
         passwords,
         tokens: Tokens::new(&key),
@@ -121,6 +129,13 @@ async fn prepare(
         background: TaskTracker::new(),
         stop: stop.clone(),
     }))
+}
+
+/// A broker that is away must not hold a request until its client gives up.
+fn letters(bus: async_nats::Client) -> jetstream::Context {
+    let mut context = jetstream::new(bus);
+    context.set_timeout(ACK_TIMEOUT);
+    context
 }
 
 /// At the first start of all there is nobody who could sign in.

@@ -7,4 +7,5 @@ pub(crate) mod http;
 pub(crate) mod passwords;
 pub(crate) mod to_agents;
 pub(crate) mod tokens;
+pub(crate) mod watch;
 pub(crate) mod websocket;

@@ -1,4 +1,4 @@
-//! Where a log line stands among all, and what is searched for in it.
+//! Where a log line stands among all, and where a page of them ended.
 //!
 //! Pages are cut by place and not by number: lines that come meanwhile neither double nor hide
 //! others.
@@ -47,18 +47,35 @@ impl FromStr for Place {
     }
 }
 
-/// A pattern of `LIKE` for whatever contains the text; its own signs are taken literally.
-pub fn like_pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for letter in text.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
+/// Where a page before ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cursor {
+    /// It was full: go on after its last line.
+    After(Place),
+    /// Its time was up: all lines of this moment and later were looked at. The length is that of
+    /// the slice to go on with.
+    Below { at: i64, slice_ms: i64 },
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::After(place) => place.fmt(f),
+            Self::Below { at, slice_ms } => write!(f, "{at}.{slice_ms}"),
         }
-        pattern.push(letter);
     }
-    pattern.push('%');
-    pattern
+}
+
+impl FromStr for Cursor {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let number = |text: &str| text.parse::<i64>().map_err(|_| NoPlace);
+        match text.split('.').collect::<Vec<_>>().as_slice() {
+            [at, slice_ms] => Ok(Self::Below { at: number(at)?, slice_ms: number(slice_ms)? }),
+            _ => text.parse().map(Self::After),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -76,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn the_signs_of_a_pattern_are_searched_for_as_they_are() {
-        for (text, pattern) in [
-            ("timeout", "%timeout%"),
-            ("100%", r"%100\%%"),
-            ("a_b", r"%a\_b%"),
-            (r"c:\", r"%c:\\%"),
-        ] {
-            assert_eq!(like_pattern(text), pattern);
+    fn a_cursor_reads_back_as_written() {
+        let host = "web-3".parse().unwrap();
+        let place = Place { at: 1_732_100_010_000, host, epoch: 5, seq: 7, line: 2 };
+        for cursor in [Cursor::After(place), Cursor::Below { at: 17, slice_ms: 3_600_000 }] {
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
+        for bad in ["", "1", "1.x", "1.2.3"] {
+            assert_eq!(bad.parse::<Cursor>(), Err(NoPlace), "{bad}");
         }
     }
 }

@@ -3,12 +3,10 @@
 //! - Buckets are aligned to Monday 2000-01-03, 00:00 UTC, whatever is asked for: the same bucket
 //!   has the same time stamp in every answer. A bucket is named by its start; the one that is
 //!   still growing is included.
-//! - A step that was not asked for is chosen for about 300 points, and never finer than twice the
-//!   host's own sampling interval: with one sample a bucket, the least jitter would draw holes
-//!   into a healthy host's line.
+//! - A step that was not asked for is chosen for about 300 points, and never finer than what is kept
+//!   of that time, or twice the host's own sampling interval: with one sample a bucket, the least
+//!   jitter would draw holes into a healthy host's line.
 //! - Where nothing was sampled, there is null: a gap is drawn as a gap.
-
-use std::collections::BTreeMap;
 
 /// 2000-01-03T00:00:00Z in milliseconds: a Monday, so that weeks begin on one.
 pub const ORIGIN_MS: i64 = 946_857_600_000;
@@ -48,17 +46,18 @@ fn list_of_steps() -> String {
     STEPS_S.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The step in milliseconds: the one that was asked for, or a sensible one. `sampling_ms` is the
-/// host's own interval, where it is known.
-pub fn step_ms(
-    range: Range,
-    asked_s: Option<i64>,
-    sampling_ms: Option<i64>,
-) -> Result<i64, BadStep> {
+/// The step in milliseconds: the one that was asked for, or a sensible one. `finest_ms` is the
+/// finest that draws no holes, where it is known.
+pub fn step_ms(range: Range, asked_s: Option<i64>, finest_ms: Option<i64>) -> Result<i64, BadStep> {
     match asked_s {
         Some(asked) => check_step(range, asked).map(|step| step * 1_000),
-        None => Ok(choose_step_s(range, sampling_ms) * 1_000),
+        None => Ok(choose_step_s(range, finest_ms) * 1_000),
     }
+}
+
+/// The finest step that draws no holes into the line of a host that samples so often.
+pub fn without_holes(sampling_ms: i64) -> i64 {
+    sampling_ms.saturating_mul(2)
 }
 
 fn check_step(range: Range, asked: i64) -> Result<i64, BadStep> {
@@ -74,10 +73,10 @@ fn smallest_step_s(range: Range) -> i64 {
     *STEPS_S.iter().find(fits).unwrap_or(&604_800)
 }
 
-fn choose_step_s(range: Range, sampling_ms: Option<i64>) -> i64 {
+fn choose_step_s(range: Range, finest_ms: Option<i64>) -> i64 {
     let for_points = (range.to - range.from) / 1_000 / POINTS_WANTED;
-    let for_sampling = sampling_ms.unwrap_or(0).saturating_mul(2) / 1_000;
-    let wanted = for_points.max(for_sampling).max(CHOSEN_STEP_S_MIN);
+    let for_data = finest_ms.unwrap_or(0) / 1_000;
+    let wanted = for_points.max(for_data).max(CHOSEN_STEP_S_MIN);
     *STEPS_S.iter().find(|step| **step >= wanted).unwrap_or(&604_800)
 }
 
@@ -97,28 +96,40 @@ pub fn timestamps(range: Range, step_ms: i64) -> Vec<i64> {
     (0..point_count(range, step_ms)).map(|index| first + index * step_ms).collect()
 }
 
-/// Mean and maximum of one bucket.
+/// Mean and extremes of one bucket.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     pub bucket: i64,
     pub mean: f64,
+    /// Where it was asked for.
+    pub min: Option<f64>,
     pub max: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Line {
     pub values: Vec<Option<f64>>,
+    pub min: Vec<Option<f64>>,
     pub max: Vec<Option<f64>>,
 }
 
 /// Puts points where they belong on a regular axis; null where there is none.
 pub fn fill(timestamps: &[i64], points: &[Point]) -> Line {
-    let by_bucket: BTreeMap<i64, &Point> = points.iter().map(|p| (p.bucket, p)).collect();
-    let at = |timestamp: &i64| by_bucket.get(timestamp).copied();
-    Line {
-        values: timestamps.iter().map(|t| at(t).map(|point| short(point.mean))).collect(),
-        max: timestamps.iter().map(|t| at(t).map(|point| short(point.max))).collect(),
+    let none = || vec![None; timestamps.len()];
+    let mut line = Line { values: none(), min: none(), max: none() };
+    let Some(first) = timestamps.first() else { return line };
+    let step = timestamps.get(1).map_or(1, |second| second - first);
+    for point in points {
+        let place = (point.bucket - first).div_euclid(step);
+        if let Ok(place) = usize::try_from(place)
+            && timestamps.get(place) == Some(&point.bucket)
+        {
+            line.values[place] = Some(short(point.mean));
+            line.min[place] = point.min.map(short);
+            line.max[place] = Some(short(point.max));
+        }
     }
+    line
 }
 
 /// A mean has endless decimals; three are finer than the 1/64 it was made of.
@@ -152,9 +163,22 @@ mod tests {
             (30 * 24 * HOUR, Some(5_000), 21_600),
             (NOW, Some(5_000), 604_800),
         ] {
-            let got = step_ms(last(range_ms), None, sampling_ms);
+            let got = step_ms(last(range_ms), None, sampling_ms.map(without_holes));
             assert_eq!(got, Ok(step_s * 1_000), "{range_ms} {sampling_ms:?}");
         }
+    }
+
+    #[test]
+    fn where_samples_are_gone_the_chosen_step_is_what_is_kept() {
+        assert_eq!(step_ms(last(HOUR), None, Some(60_000)), Ok(60_000));
+        assert_eq!(step_ms(last(24 * HOUR), None, Some(HOUR)), Ok(HOUR));
+    }
+
+    #[test]
+    fn a_year_of_hours_is_one_answer() {
+        assert_eq!(step_ms(last(366 * 24 * HOUR), Some(3_600), None), Ok(HOUR));
+        let refused = step_ms(last(3 * 366 * 24 * HOUR), Some(3_600), None).unwrap_err();
+        assert!(refused.to_string().contains("more than 11000 points"), "{refused}");
     }
 
     #[test]
@@ -206,7 +230,7 @@ mod tests {
                 .iter()
                 .zip(&present)
                 .filter(|(_, there)| **there)
-                .map(|(bucket, _)| Point { bucket: *bucket, mean: 1.0, max: 2.0 })
+                .map(|(bucket, _)| Point { bucket: *bucket, mean: 1.0, min: None, max: 2.0 })
                 .collect();
             let line = fill(&stamps, &points);
             let shown: Vec<bool> = line.values.iter().map(Option::is_some).collect();
@@ -220,12 +244,12 @@ mod tests {
         ) {
             let range = last(range_h * HOUR);
             let sampling = sampling_s * 1_000;
-            let step = step_ms(range, None, Some(sampling)).unwrap();
+            let step = step_ms(range, None, Some(without_holes(sampling))).unwrap();
             let samples = (0..(range.to - range.from) / sampling + 2).map(|i| {
                 range.from - sampling + i * sampling + jitter[i as usize % 64] * sampling / 1_000
             });
             let points: Vec<Point> = samples
-                .map(|at| Point { bucket: bucket_of(at, step), mean: 0.0, max: 0.0 })
+                .map(|at| Point { bucket: bucket_of(at, step), mean: 0.0, min: None, max: 0.0 })
                 .collect();
             let line = fill(&timestamps(range, step), &points);
             let inner = &line.values[..line.values.len() - 1];

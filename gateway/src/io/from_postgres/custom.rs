@@ -5,13 +5,17 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
-use muster_runtime::time::system_time;
-use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use muster_schemas::metrics::CUSTOM_PREFIX;
+use tokio_postgres::{Row, Transaction};
 
 use super::connection;
-use super::series::{ROWS_MAX, Series, TooManyRows};
-use crate::logic::steps::{Point, Range, bucket_of};
+use super::series::{Asked, Series, not_too_many, read_point};
+use super::statement::Reading;
+use crate::logic::plan::Plan;
+
+/// As the migration 0004 rolls it up: sums of these neither overflow nor vanish.
+const VALUE: &str =
+    "CASE WHEN abs(value) < 1e-290 THEN 0 ELSE greatest(least(value, 1e290), -1e290) END";
 
 /// Names that are listed: as many as an agent may take from one endpoint, of several.
 const NAMES_MAX: i64 = 2_000;
@@ -59,46 +63,36 @@ pub(crate) async fn metrics(
     Ok(rows.iter().map(read).collect())
 }
 
-/// The series of these metrics (named without their prefix), by name and instance.
-pub(crate) async fn series(
-    pool: &Pool,
-    host: &str,
-    names: &[String],
-    range: Range,
-    step_ms: i64,
+/// The series of the custom metrics that were asked for, by name and instance.
+pub(super) async fn series(
+    snapshot: &Transaction<'_>,
+    asked: &Asked<'_>,
+    plan: &Plan,
 ) -> Result<Vec<Series>> {
-    let sql = "
-        SELECT (extract(epoch FROM date_bin(
-                   make_interval(secs => $5::float8), ts, TIMESTAMPTZ '2000-01-03 00:00:00+00'
-               )) * 1000)::bigint AS bucket,
-               metric, instance, avg(value), max(value), max(unit)
-        FROM custom_samples
-        WHERE host_id = $1 AND metric = ANY($2) AND ts >= $3 AND ts < $4
-        GROUP BY 1, 2, 3
-        ORDER BY 2, 3, 1
-        LIMIT $6";
-    let from = system_time(bucket_of(range.from, step_ms));
-    let to = system_time(range.to);
-    let step_s = step_ms as f64 / 1_000.0;
-    let client = connection(pool).await?;
-    let values: &[&(dyn ToSql + Sync)] = &[&host, &names, &from, &to, &step_s, &(ROWS_MAX + 1)];
-    let rows = client
-        .query(sql, values)
+    let reading = Reading {
+        samples: "custom_samples",
+        buckets: &format!("custom_samples_{}", plan.level.as_str()),
+        keys: &["metric", "instance"],
+        carried: &["unit"],
+        figures: &[(VALUE, "value")],
+        filter: "AND metric = ANY ($6)",
+        with_min: asked.with_min,
+    };
+    let rows = reading
+        .run(snapshot, asked.host, asked.custom, plan, asked.step_ms)
         .await
-        .with_context(|| format!("cannot read the custom metrics of host {host}"))?;
-    if rows.len() as i64 > ROWS_MAX {
-        return Err(TooManyRows.into());
-    }
+        .with_context(|| format!("cannot read the custom metrics of host {}", asked.host))?;
+    not_too_many(&rows)?;
     let mut found: BTreeMap<(String, String), Series> = BTreeMap::new();
     for row in &rows {
         let (name, instance): (String, String) = (row.get(1), row.get(2));
         let series = found.entry((name.clone(), instance.clone())).or_insert_with(|| Series {
-            name: format!("{}{name}", muster_schemas::metrics::CUSTOM_PREFIX),
-            unit: row.get(5),
+            name: format!("{CUSTOM_PREFIX}{name}"),
+            unit: row.get(3),
             instance: Some(instance).filter(|instance| !instance.is_empty()),
             points: Vec::new(),
         });
-        series.points.push(Point { bucket: row.get(0), mean: row.get(3), max: row.get(4) });
+        series.points.extend(read_point(row, 4, asked.with_min));
     }
     Ok(found.into_values().collect())
 }

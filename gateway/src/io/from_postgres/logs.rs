@@ -1,4 +1,4 @@
-//! Log lines, newest first, a page at a time.
+//! Log lines, newest first, a page at a time, for as long as a search may take.
 
 use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
@@ -6,26 +6,13 @@ use muster_runtime::time::system_time;
 use muster_schemas::logs::Severity;
 use serde_json::Value;
 use tokio_postgres::Row;
-use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::types::Json;
 
 use super::connection;
-use crate::logic::lines::{Place, like_pattern};
-
-pub(crate) struct LineFilter<'a> {
-    pub(crate) host: Option<&'a str>,
-    /// This bad or worse.
-    pub(crate) severity: Option<Severity>,
-    pub(crate) application: Option<&'a str>,
-    pub(crate) source: Option<&'a str>,
-    /// A part of the message, whatever the case.
-    pub(crate) text: Option<&'a str>,
-    pub(crate) from: Option<i64>,
-    /// Exclusive.
-    pub(crate) to: Option<i64>,
-    /// Lines after this one, in the order of the answer.
-    pub(crate) after: Option<&'a Place>,
-    pub(crate) limit: i64,
-}
+use super::line_filter::{Conditions, LineFilter, Walk};
+use crate::logic::lines::Place;
+use crate::logic::slices::Slices;
+use crate::logic::steps::Range;
 
 pub(crate) struct LineRow {
     pub(crate) place: Place,
@@ -39,75 +26,44 @@ pub(crate) struct LineRow {
     pub(crate) fields: Option<Value>,
 }
 
-/// Only the conditions that were asked for go into the statement: each then has the plan, and the
-/// index, that fits it.
-struct Conditions {
-    sql: Vec<String>,
-    values: Vec<Box<dyn ToSql + Sync + Send>>,
+pub(crate) struct Found {
+    /// Newest first.
+    pub(crate) rows: Vec<LineRow>,
+    /// What was not looked through: nothing, unless there were enough rows or the time was up.
+    pub(crate) rest: Slices,
 }
 
-impl Conditions {
-    fn add(&mut self, sql: &str, value: impl ToSql + Sync + Send + 'static) {
-        self.values.push(Box::new(value));
-        self.sql.push(sql.replace('?', &format!("${}", self.values.len())));
+/// At most `wanted` lines, in the order of the answer; with `after`, those that follow that line.
+pub(crate) async fn lines(
+    pool: &Pool,
+    filter: &LineFilter<'_>,
+    slices: Slices,
+    after: Option<&Place>,
+    wanted: usize,
+) -> Result<Found> {
+    let mut client = connection(pool).await?;
+    let mut walk = Walk::new(slices);
+    let mut rows = Vec::new();
+    while rows.len() < wanted {
+        let limit = (wanted - rows.len()) as i64;
+        let statement = |slice: Range| statement(filter, slice, after, limit);
+        let Some(found) = walk.next(&mut client, statement).await? else { break };
+        rows.extend(found.iter().map(read_line).collect::<Result<Vec<_>>>()?);
     }
-
-    fn of(filter: &LineFilter<'_>) -> Self {
-        let mut all = Self { sql: vec!["true".into()], values: Vec::new() };
-        if let Some(host) = filter.host {
-            all.add("host_id = ?", host.to_owned());
-        }
-        if let Some(severity) = filter.severity {
-            // Spelled out, so that the index of the worst can be seen to serve.
-            all.sql.push(format!("severity <= {}", severity as i16));
-        }
-        if let Some(application) = filter.application {
-            all.add("application = ?", application.to_owned());
-        }
-        if let Some(source) = filter.source {
-            all.add("source = ?", source.to_owned());
-        }
-        if let Some(text) = filter.text {
-            all.add("message ILIKE ?", like_pattern(text));
-        }
-        if let Some(from) = filter.from {
-            all.add("ts >= ?", system_time(from));
-        }
-        if let Some(to) = filter.to {
-            all.add("ts < ?", system_time(to));
-        }
-        if let Some(place) = filter.after {
-            all.add_after(place);
-        }
-        all.add_limit(filter.limit);
-        all
-    }
-
-    /// The first condition says again what the second implies: it is the one that prunes days.
-    fn add_after(&mut self, place: &Place) {
-        let at = system_time(place.at);
-        self.add("ts <= ?", at);
-        let first = self.values.len();
-        self.values.push(Box::new(place.host.to_string()));
-        self.values.push(Box::new(place.epoch));
-        self.values.push(Box::new(place.seq));
-        self.values.push(Box::new(place.line));
-        self.sql.push(format!(
-            "(ts, host_id, epoch, seq, line) < (${first}, ${}, ${}, ${}, ${})",
-            first + 1,
-            first + 2,
-            first + 3,
-            first + 4
-        ));
-    }
-
-    fn add_limit(&mut self, limit: i64) {
-        self.values.push(Box::new(limit));
-    }
+    Ok(Found { rows, rest: walk.slices })
 }
 
-pub(crate) async fn lines(pool: &Pool, filter: &LineFilter<'_>) -> Result<Vec<LineRow>> {
-    let Conditions { sql, values } = Conditions::of(filter);
+fn statement(
+    filter: &LineFilter<'_>,
+    slice: Range,
+    after: Option<&Place>,
+    limit: i64,
+) -> (String, Conditions) {
+    let mut conditions = Conditions::of(filter, slice);
+    if let Some(place) = after {
+        add_after(&mut conditions, place);
+    }
+    let limit = conditions.value(limit);
     let sql = format!(
         "SELECT host_id, epoch, seq, line,
                 (extract(epoch FROM ts) * 1000)::bigint,
@@ -116,21 +72,26 @@ pub(crate) async fn lines(pool: &Pool, filter: &LineFilter<'_>) -> Result<Vec<Li
          FROM log_lines
          WHERE {}
          ORDER BY ts DESC, host_id DESC, epoch DESC, seq DESC, line DESC
-         LIMIT ${}",
-        sql.join(" AND "),
-        values.len()
+         LIMIT {limit}",
+        conditions.sql.join(" AND ")
     );
-    let values: Vec<&(dyn ToSql + Sync)> =
-        values.iter().map(|value| value.as_ref() as &(dyn ToSql + Sync)).collect();
-    let client = connection(pool).await?;
-    let rows = client.query(&sql, &values).await.context("cannot read log lines")?;
-    rows.iter().map(read_line).collect()
+    (sql, conditions)
+}
+
+fn add_after(conditions: &mut Conditions, place: &Place) {
+    let values = [
+        conditions.value(system_time(place.at)),
+        conditions.value(place.host.to_string()),
+        conditions.value(place.epoch),
+        conditions.value(place.seq),
+        conditions.value(place.line),
+    ];
+    let sql = format!("(ts, host_id, epoch, seq, line) < ({})", values.join(", "));
+    conditions.sql.push(sql);
 }
 
 fn read_line(row: &Row) -> Result<LineRow> {
     let host: String = row.get(0);
-    let rank: i16 = row.get(6);
-    let severity = usize::try_from(rank).ok().and_then(|rank| Severity::ALL.get(rank));
     Ok(LineRow {
         place: Place {
             host: host.parse()?,
@@ -140,7 +101,7 @@ fn read_line(row: &Row) -> Result<LineRow> {
             at: row.get(4),
         },
         received_at: row.get(5),
-        severity: *severity.with_context(|| format!("severity {rank} is none"))?,
+        severity: severity_of(row.get(6))?,
         application: row.get(7),
         source: row.get(8),
         message: row.get(9),
@@ -148,4 +109,10 @@ fn read_line(row: &Row) -> Result<LineRow> {
         suppressed: row.get(11),
         fields: row.get::<_, Option<Json<Value>>>(12).map(|fields| fields.0),
     })
+}
+
+/// From 0, the worst.
+pub(super) fn severity_of(rank: i16) -> Result<Severity> {
+    let severity = usize::try_from(rank).ok().and_then(|rank| Severity::ALL.get(rank));
+    severity.copied().with_context(|| format!("severity {rank} is none"))
 }

@@ -2,13 +2,21 @@
 
 pub(crate) mod accounts;
 pub(crate) mod custom;
+pub(crate) mod events;
+pub(crate) mod fleet_ledger;
 pub(crate) mod hosts;
 pub(crate) mod inventory;
 pub(crate) mod ledger;
+pub(crate) mod line_filter;
+pub(crate) mod log_counts;
 pub(crate) mod logs;
+pub(crate) mod pipeline;
+pub(crate) mod retention;
 pub(crate) mod series;
 pub(crate) mod settings;
 mod sources;
+mod statement;
+pub(crate) mod storage;
 
 use anyhow::{Context, Result};
 use deadpool_postgres::{Object, Pool};

@@ -1,18 +1,19 @@
-//! Means and maxima of a host's metrics by step, one statement a table.
+//! Means and extremes of a host's metrics by step, one statement a table, all in one snapshot.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
 use muster_runtime::time::system_time;
 use muster_schemas::metrics::Metric;
-use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{IsolationLevel, Row, Transaction};
 
-use super::connection;
-use super::sources::{Table, source};
-use crate::logic::steps::{Point, Range, bucket_of};
+use super::sources::{Table, over_samples, source};
+use super::statement::Reading;
+use super::{connection, custom};
+use crate::logic::plan::{HOUR_MS, Level, Plan};
+use crate::logic::steps::{Point, Range, bucket_of, without_holes};
 
 /// Rows of one statement: 45 instances at the finest step of the longest chart. More is an answer
 /// no browser can draw, and would take hundreds of megabytes here.
@@ -32,8 +33,20 @@ pub(crate) struct Series {
 #[error("the answer would have more than {ROWS_MAX} rows")]
 pub(crate) struct TooManyRows;
 
-/// The interval at which a host sampled lately within a range; `None` where it hardly did.
-pub(crate) async fn sampling_ms(pool: &Pool, host: &str, range: Range) -> Result<Option<i64>> {
+/// What is to be read of a host.
+pub(crate) struct Asked<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) metrics: &'a [&'static Metric],
+    /// Without the prefix.
+    pub(crate) custom: &'a [String],
+    pub(crate) range: Range,
+    pub(crate) step_ms: i64,
+    pub(crate) with_min: bool,
+}
+
+/// The finest step that draws no holes into a range: by the interval at which the host sampled
+/// lately, or by what is kept of that time. `None` where there is nothing.
+pub(crate) async fn finest_ms(pool: &Pool, host: &str, range: Range) -> Result<Option<i64>> {
     let sql = "
         WITH newest AS (
             SELECT ts FROM host_samples
@@ -50,82 +63,160 @@ pub(crate) async fn sampling_ms(pool: &Pool, host: &str, range: Range) -> Result
     let (from, to) = (system_time(range.from), system_time(range.to));
     let values: &[&(dyn ToSql + Sync)] = &[&host, &from, &to, &ESTIMATE_SAMPLES];
     let row = client.query_one(&statement, values).await.context("cannot read the interval")?;
-    Ok(row.get(0))
+    if let Some(interval) = row.get::<_, Option<i64>>(0) {
+        return Ok(Some(without_holes(interval)));
+    }
+    for level in [Level::Minutes, Level::Hours] {
+        let table = Table::Hosts.buckets(level).context("hosts have no buckets")?;
+        let sql = format!(
+            "SELECT EXISTS (SELECT FROM {table} WHERE host_id = $1 AND ts >= $2 AND ts < $3)"
+        );
+        let there = client.query_one(&sql, &[&host, &from, &to]).await?;
+        if there.get(0) {
+            return Ok(Some(level.width_ms()));
+        }
+    }
+    Ok(None)
 }
 
-/// The series of these metrics in the order asked for, instances in their own order.
-pub(crate) async fn series(
-    pool: &Pool,
-    host: &str,
-    metrics: &[&'static Metric],
-    range: Range,
-    step_ms: i64,
-) -> Result<Vec<Series>> {
+/// The series that were asked for, in that order, instances in their own order; the custom ones
+/// last.
+pub(crate) async fn series(pool: &Pool, asked: &Asked<'_>) -> Result<Vec<Series>> {
+    let mut client = connection(pool).await?;
+    let snapshot = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await?;
+    let plans = Plans::new(&snapshot, asked).await?;
     let mut by_table: BTreeMap<Table, Vec<(&'static Metric, &'static str)>> = BTreeMap::new();
-    for metric in metrics {
-        let (table, expression) = source(metric.name)
+    for metric in asked.metrics {
+        let (table, figure) = source(metric.name)
             .with_context(|| format!("the metric {} has no source", metric.name))?;
-        by_table.entry(table).or_default().push((metric, expression));
+        by_table.entry(table).or_default().push((metric, figure));
     }
     let mut found = Vec::new();
     for (table, columns) in by_table {
-        found.extend(of_table(pool, host, table, &columns, range, step_ms).await?);
+        found.extend(of_table(&snapshot, asked, &plans, table, &columns).await?);
     }
-    let place = |series: &Series| metrics.iter().position(|m| m.name == series.name);
+    let place = |series: &Series| asked.metrics.iter().position(|m| m.name == series.name);
     found.sort_by_key(place);
+    if !asked.custom.is_empty() {
+        found.extend(custom::series(&snapshot, asked, plans.of(plans.level)).await?);
+    }
+    snapshot.commit().await?;
     Ok(found)
 }
 
-async fn of_table(
-    pool: &Pool,
+/// Where to read: all tables from the same, but for those that have no buckets of a minute.
+struct Plans {
+    level: Level,
+    preferred: Plan,
+    samples: Plan,
+}
+
+impl Plans {
+    async fn new(snapshot: &Transaction<'_>, asked: &Asked<'_>) -> Result<Self> {
+        let level = Level::of_step(asked.step_ms);
+        let range = Range { from: bucket_of(asked.range.from, asked.step_ms), to: asked.range.to };
+        let (marked, cut) = match level {
+            Level::Samples => (Vec::new(), None),
+            _ => in_samples(snapshot, asked.host, range, level).await?,
+        };
+        let preferred = Plan::new(range, level, &marked, cut);
+        Ok(Self { level, preferred, samples: Plan::new(range, Level::Samples, &[], None) })
+    }
+
+    fn of(&self, level: Level) -> &Plan {
+        if level == Level::Samples { &self.samples } else { &self.preferred }
+    }
+}
+
+/// Which hours are marked, and in which bucket the range ends, as far as there are samples of them:
+/// retention may have dropped those, and buckets tell of them still.
+async fn in_samples(
+    snapshot: &Transaction<'_>,
     host: &str,
+    range: Range,
+    level: Level,
+) -> Result<(Vec<i64>, Option<i64>)> {
+    let sql = "
+        SELECT (extract(epoch FROM stale.since) * 1000)::bigint, stale.is_cut
+        FROM (
+            SELECT DISTINCT hour AS since, hour + interval '1 hour' AS until, false AS is_cut
+            FROM rollup_dirty
+            WHERE host_id = $1 AND hour >= $2 AND hour < $3
+            UNION ALL
+            SELECT $4, $5, true WHERE $4 IS NOT NULL
+        ) AS stale
+        CROSS JOIN LATERAL (
+            SELECT FROM host_samples
+            WHERE host_id = $1 AND ts >= stale.since AND ts < stale.until
+              AND ts >= $2 AND ts < $6
+            LIMIT 1
+        ) AS sample";
+    let cut = level.cut(range.to);
+    let first = system_time(range.from.div_euclid(HOUR_MS) * HOUR_MS);
+    let (since, until) = (cut.map(system_time), cut.map(|at| system_time(at + level.width_ms())));
+    let last = system_time(range.to + HOUR_MS);
+    let to = system_time(range.to);
+    let values: [(&(dyn ToSql + Sync), Type); 6] = [
+        (&host, Type::TEXT),
+        (&first, Type::TIMESTAMPTZ),
+        (&to, Type::TIMESTAMPTZ),
+        (&since, Type::TIMESTAMPTZ),
+        (&until, Type::TIMESTAMPTZ),
+        (&last, Type::TIMESTAMPTZ),
+    ];
+    let rows = snapshot.query_typed(sql, &values).await;
+    let rows = rows.context("cannot read which hours are not rolled up")?;
+    let marked = rows.iter().filter(|row| !row.get::<_, bool>(1)).map(|row| row.get(0)).collect();
+    Ok((marked, rows.iter().find(|row| row.get(1)).map(|row| row.get(0))))
+}
+
+async fn of_table(
+    snapshot: &Transaction<'_>,
+    asked: &Asked<'_>,
+    plans: &Plans,
     table: Table,
     columns: &[(&'static Metric, &'static str)],
-    range: Range,
-    step_ms: i64,
 ) -> Result<Vec<Series>> {
-    let sql = statement(table, columns);
-    let from = system_time(bucket_of(range.from, step_ms));
-    let to = system_time(range.to);
-    let step_s = step_ms as f64 / 1_000.0;
-    let limit = ROWS_MAX + 1;
-    let client = connection(pool).await?;
-    let values: &[&(dyn ToSql + Sync)] = &[&host, &from, &to, &step_s, &limit];
-    let rows = client
-        .query(&sql, values)
+    let figures: Vec<(&str, &str)> =
+        columns.iter().map(|(_, figure)| (over_samples(table, figure), *figure)).collect();
+    let buckets = table.buckets(plans.level);
+    let plan = plans.of(if buckets.is_some() { plans.level } else { Level::Samples });
+    let reading = Reading {
+        samples: table.samples(),
+        buckets: buckets.as_deref().unwrap_or_default(),
+        keys: &[table.instance()],
+        carried: &[],
+        figures: &figures,
+        filter: "",
+        with_min: asked.with_min,
+    };
+    let rows = reading
+        .run(snapshot, asked.host, &[], plan, asked.step_ms)
         .await
-        .with_context(|| format!("cannot read the metrics of host {host}"))?;
-    if rows.len() as i64 > ROWS_MAX {
-        return Err(TooManyRows.into());
-    }
-    Ok(split(&rows, columns))
+        .with_context(|| format!("cannot read the metrics of host {}", asked.host))?;
+    not_too_many(&rows)?;
+    Ok(split(&rows, columns, &reading))
 }
 
-fn statement(table: Table, columns: &[(&'static Metric, &'static str)]) -> String {
-    let (from, instance) = (table.from(), table.instance());
-    let mut figures = String::new();
-    for (_, expression) in columns {
-        // Writing to a string cannot fail.
-        let _ = write!(figures, ", avg({expression})::float8, max({expression})::float8");
-    }
-    format!(
-        "SELECT (extract(epoch FROM date_bin(
-                    make_interval(secs => $4::float8), ts, TIMESTAMPTZ '2000-01-03 00:00:00+00'
-                )) * 1000)::bigint AS bucket,
-                {instance} AS instance{figures}
-         FROM {from}
-         WHERE host_id = $1 AND ts >= $2 AND ts < $3
-         GROUP BY 1, 2
-         ORDER BY 2, 1
-         LIMIT $5"
-    )
+pub(super) fn not_too_many(rows: &[Row]) -> Result<()> {
+    if rows.len() as i64 > ROWS_MAX { Err(TooManyRows.into()) } else { Ok(()) }
 }
 
-/// Rows are buckets of instances; columns are pairs of mean and maximum.
-fn split(rows: &[Row], columns: &[(&'static Metric, &'static str)]) -> Vec<Series> {
+/// Rows are buckets of instances; each figure has columns of its own.
+fn split(
+    rows: &[Row],
+    columns: &[(&'static Metric, &'static str)],
+    reading: &Reading<'_>,
+) -> Vec<Series> {
     let mut by_instance: BTreeMap<InstanceKey, Vec<&Row>> = BTreeMap::new();
-    for row in rows {
-        by_instance.entry(InstanceKey::new(row.get(1))).or_default().push(row);
+    for of_one in rows.chunk_by(|one, next| instance(one) == instance(next)) {
+        let key = InstanceKey::new(instance(&of_one[0]).map(str::to_owned));
+        by_instance.entry(key).or_default().extend(of_one);
     }
     let mut all = Vec::new();
     for (column, (metric, _)) in columns.iter().enumerate() {
@@ -139,8 +230,9 @@ fn split(rows: &[Row], columns: &[(&'static Metric, &'static str)]) -> Vec<Serie
             all.push(series(None, vec![]));
         }
         for (key, rows) in &by_instance {
+            let place = 2 + reading.width() * column;
             let points: Vec<Point> =
-                rows.iter().filter_map(|row| read_point(row, 2 + 2 * column)).collect();
+                rows.iter().filter_map(|row| read_point(row, place, reading.with_min)).collect();
             // An instance may lack what its neighbours have, such as inodes.
             if !points.is_empty() || !metric.per_instance {
                 all.push(series(key.name.clone(), points));
@@ -150,9 +242,15 @@ fn split(rows: &[Row], columns: &[(&'static Metric, &'static str)]) -> Vec<Serie
     all
 }
 
-fn read_point(row: &Row, column: usize) -> Option<Point> {
+fn instance(row: &Row) -> Option<&str> {
+    row.get(1)
+}
+
+/// From the column on: mean, maximum, and the minimum if it was asked for.
+pub(super) fn read_point(row: &Row, column: usize, with_min: bool) -> Option<Point> {
     let (mean, max): (Option<f64>, Option<f64>) = (row.get(column), row.get(column + 1));
-    Some(Point { bucket: row.get(0), mean: mean?, max: max? })
+    let min = if with_min { row.get(column + 2) } else { None };
+    Some(Point { bucket: row.get(0), mean: mean?, min, max: max? })
 }
 
 /// Sorts "2" before "10", as people do.

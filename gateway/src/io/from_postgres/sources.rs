@@ -1,6 +1,9 @@
-//! Which table and which expression a metric is read from; the catalogue itself is in `schemas`.
+//! Which table and which number of it a metric is read from; the catalogue itself is in `schemas`,
+//! and what numbers buckets have in its migration 0004.
 
-/// A table of samples, as it stands after `FROM`, and what tells its instances apart.
+use crate::logic::plan::Level;
+
+/// A table of samples, its buckets, and what tells its instances apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Table {
     Hosts,
@@ -17,12 +20,22 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) fn from(self) -> &'static str {
+    /// As it stands after `FROM`.
+    pub(super) fn samples(self) -> &'static str {
+        match self {
+            Self::Cores => {
+                "(SELECT host_id, ts, (number - 1)::text AS core, percent FROM host_samples, \
+                 unnest(cpu_cores_percent) WITH ORDINALITY AS each_core (percent, number)) AS cores"
+            }
+            _ => self.rollup(),
+        }
+    }
+
+    /// The name of its buckets' tables, without the width.
+    fn rollup(self) -> &'static str {
         match self {
             Self::Hosts => "host_samples",
-            Self::Cores => {
-                "host_samples, unnest(cpu_cores_percent) WITH ORDINALITY AS core (percent, number)"
-            }
+            Self::Cores => "core_samples",
             Self::Filesystems => "filesystem_samples",
             Self::Disks => "disk_samples",
             Self::Networks => "network_samples",
@@ -35,11 +48,19 @@ impl Table {
         }
     }
 
-    /// An expression of type text; NULL where a host has one series only.
+    /// The table of its buckets; `None` where there are none of that width.
+    pub(super) fn buckets(self, level: Level) -> Option<String> {
+        match (self, level) {
+            (_, Level::Samples) | (Self::Cores, Level::Minutes) => None,
+            _ => Some(format!("{}_{}", self.rollup(), level.as_str())),
+        }
+    }
+
+    /// A column of type text; NULL where a host has one series only.
     pub(super) fn instance(self) -> &'static str {
         match self {
             Self::Hosts => "NULL::text",
-            Self::Cores => "(core.number - 1)::text",
+            Self::Cores => "core",
             Self::Filesystems => "mount",
             Self::Disks | Self::Smart => "device",
             Self::Networks => "interface",
@@ -52,9 +73,28 @@ impl Table {
     }
 }
 
-/// Where a metric of the catalogue is found.
+/// A figure of buckets as an expression over samples: most are columns of both.
+pub(super) fn over_samples(table: Table, figure: &'static str) -> &'static str {
+    match (table, figure) {
+        (Table::Hosts, "memory_used_percent") => {
+            "coalesce(memory_used_bytes * 100.0 / nullif(memory_total_bytes, 0), 0)"
+        }
+        (Table::Hosts, "swap_used_percent") => {
+            "coalesce(swap_used_bytes * 100.0 / nullif(swap_total_bytes, 0), 0)"
+        }
+        (Table::Filesystems, "used_percent") => {
+            "coalesce(used_bytes * 100.0 / nullif(used_bytes + available_bytes, 0), 0)"
+        }
+        (Table::Filesystems, "inodes_used_percent") => {
+            "inodes_used * 100.0 / nullif(inodes_total, 0)"
+        }
+        _ => figure,
+    }
+}
+
+/// Where a metric of the catalogue is found: the table and the figure of its buckets.
 pub(super) fn source(metric: &str) -> Option<(Table, &'static str)> {
-    of_host(metric).map(|expression| (Table::Hosts, expression)).or_else(|| of_instance(metric))
+    of_host(metric).map(|figure| (Table::Hosts, figure)).or_else(|| of_instance(metric))
 }
 
 fn of_host(metric: &str) -> Option<&'static str> {
@@ -69,9 +109,7 @@ fn of_host(metric: &str) -> Option<&'static str> {
         "load.one" => "load_one",
         "load.five" => "load_five",
         "load.fifteen" => "load_fifteen",
-        "memory.used_percent" => {
-            "coalesce(memory_used_bytes * 100.0 / nullif(memory_total_bytes, 0), 0)"
-        }
+        "memory.used_percent" => "memory_used_percent",
         "memory.used_bytes" => "memory_used_bytes",
         "memory.available_bytes" => "memory_available_bytes",
         "memory.total_bytes" => "memory_total_bytes",
@@ -79,7 +117,7 @@ fn of_host(metric: &str) -> Option<&'static str> {
         "memory.cached_bytes" => "memory_cached_bytes",
         "memory.dirty_bytes" => "memory_dirty_bytes",
         "memory.huge_pages_used_bytes" => "memory_huge_pages_used_bytes",
-        "swap.used_percent" => "coalesce(swap_used_bytes * 100.0 / nullif(swap_total_bytes, 0), 0)",
+        "swap.used_percent" => "swap_used_percent",
         "swap.used_bytes" => "swap_used_bytes",
         "swap.in_bytes_per_s" => "swap_in_bytes_per_s",
         "swap.out_bytes_per_s" => "swap_out_bytes_per_s",
@@ -114,15 +152,10 @@ fn of_host(metric: &str) -> Option<&'static str> {
 
 fn of_instance(metric: &str) -> Option<(Table, &'static str)> {
     Some(match metric {
-        "cpu.core_percent" => (Table::Cores, "core.percent"),
-        "filesystem.used_percent" => (
-            Table::Filesystems,
-            "coalesce(used_bytes * 100.0 / nullif(used_bytes + available_bytes, 0), 0)",
-        ),
+        "cpu.core_percent" => (Table::Cores, "percent"),
+        "filesystem.used_percent" => (Table::Filesystems, "used_percent"),
         "filesystem.used_bytes" => (Table::Filesystems, "used_bytes"),
-        "filesystem.inodes_used_percent" => {
-            (Table::Filesystems, "inodes_used * 100.0 / nullif(inodes_total, 0)")
-        }
+        "filesystem.inodes_used_percent" => (Table::Filesystems, "inodes_used_percent"),
         "disk_device.read_bytes_per_s" => (Table::Disks, "read_bytes_per_s"),
         "disk_device.write_bytes_per_s" => (Table::Disks, "write_bytes_per_s"),
         "disk_device.reads_per_s" => (Table::Disks, "reads_per_s"),

@@ -18,6 +18,11 @@ pub(crate) struct Json<T>(pub(crate) T);
 #[from_request(via(axum::extract::Query), rejection(Problem))]
 pub(crate) struct Query<T>(pub(crate) T);
 
+/// As [`Query`], where a parameter may be given several times.
+#[derive(FromRequestParts)]
+#[from_request(via(axum_extra::extract::Query), rejection(Problem))]
+pub(crate) struct ListQuery<T>(pub(crate) T);
+
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
         let status = rejection.status();
@@ -34,6 +39,12 @@ impl From<JsonRejection> for Problem {
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
+        Self::unprocessable(reason(&rejection.body_text(), "the query is wrong"))
+    }
+}
+
+impl From<axum_extra::extract::QueryRejection> for Problem {
+    fn from(rejection: axum_extra::extract::QueryRejection) -> Self {
         Self::unprocessable(reason(&rejection.body_text(), "the query is wrong"))
     }
 }
@@ -75,6 +86,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Operator {
             return Ok(Self(claims.clone()));
         }
         Err(Problem::new(StatusCode::FORBIDDEN, "only operators and administrators may do this"))
+    }
+}
+
+/// Who may change what the system keeps and how it works.
+pub(super) struct Admin(pub(super) Claims);
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let claims = parts.extensions.get::<Claims>().ok_or_else(Problem::bad_token)?;
+        if claims.role == "admin" {
+            return Ok(Self(claims.clone()));
+        }
+        Err(Problem::new(StatusCode::FORBIDDEN, "only administrators may do this"))
     }
 }
 

@@ -4,16 +4,18 @@ use axum::Json as Answer;
 use axum::extract::{Path, State};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use muster_schemas::logs::Severity;
+use muster_runtime::now_ms;
+use muster_schemas::HostId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::Query;
-use super::hosts::{host_id, known_host};
-use super::metrics::read_time;
+use super::extract::{ListQuery, Query};
+use super::hosts::known_host;
+use super::line_query::{LineQuery, present, search_failed};
 use super::{App, Problem, ProblemBody};
-use crate::io::from_postgres::logs::{LineFilter, LineRow, lines};
-use crate::logic::lines::Place;
+use crate::io::from_postgres::logs::{Found, LineRow, lines};
+use crate::logic::lines::Cursor;
+use crate::logic::slices::{FIRST_MS, Slices};
 
 /// Enough for a screen and its scroll bar.
 const LIMIT: i64 = 100;
@@ -21,26 +23,9 @@ const LIMIT: i64 = 100;
 /// Some 16 MB where all of them are of the largest.
 const LIMIT_MAX: i64 = 1_000;
 
-/// What is searched for, or a name, is not longer than this.
-const TEXT_CHARS_MAX: usize = 1_024;
-
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct LogsQuery {
-    /// This bad or worse: `critical`, `failure`, `error`, `warn` or `info`.
-    severity: Option<String>,
-    /// Exactly this application.
-    application: Option<String>,
-    /// Exactly this file or `journal:<unit>`.
-    source: Option<String>,
-    /// Only of this host (where the address names none).
-    host: Option<String>,
-    /// A part of the message, whatever the case.
-    text: Option<String>,
-    /// Milliseconds since the Unix epoch or RFC 3339.
-    from: Option<String>,
-    /// As `from`, exclusive.
-    to: Option<String>,
+pub(super) struct PageQuery {
     /// 1 to 1000, 100 if absent.
     limit: Option<i64>,
     /// `next` of the page before.
@@ -74,94 +59,105 @@ pub(super) struct LinePage {
     items: Vec<Line>,
     /// `cursor` of the next page; null after the last.
     next: Option<String>,
+    /// Set where the search took so long that it was cut off: all lines of this time and later
+    /// were looked at, and `next` goes on with the earlier ones.
+    searched_until: Option<i64>,
 }
 
 /// Log lines of all hosts, newest first.
+///
+/// A search that finds no full page within some seconds answers what it found, with
+/// `searched_until` and `next`.
 #[utoipa::path(
-    get, path = "/logs", tag = "logs", params(LogsQuery),
+    get, path = "/logs", tag = "logs", params(LineQuery, PageQuery),
     responses((status = 200, body = LinePage), (status = 401, body = ProblemBody),
-              (status = 422, body = ProblemBody))
+              (status = 422, body = ProblemBody), (status = 503, body = ProblemBody))
 )]
 pub(super) async fn all(
     State(gateway): State<App>,
-    Query(query): Query<LogsQuery>,
+    ListQuery(query): ListQuery<LineQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Answer<LinePage>, Problem> {
-    let host = query.host.as_deref().filter(|host| !host.is_empty()).map(host_id).transpose()?;
-    page(&gateway, host.as_ref().map(muster_schemas::HostId::as_str), &query).await
+    let host = query.host()?;
+    read_page(&gateway, host.as_ref(), &query, &page).await
 }
 
 /// Log lines of a host, newest first.
 #[utoipa::path(
     get, path = "/hosts/{id}/logs", tag = "logs",
-    params(("id" = String, Path, description = "Host id"), LogsQuery),
+    params(("id" = String, Path, description = "Host id"), LineQuery, PageQuery),
     responses((status = 200, body = LinePage), (status = 401, body = ProblemBody),
-              (status = 404, body = ProblemBody), (status = 422, body = ProblemBody))
+              (status = 404, body = ProblemBody), (status = 422, body = ProblemBody),
+              (status = 503, body = ProblemBody))
 )]
 pub(super) async fn of_host(
     State(gateway): State<App>,
     Path(id): Path<String>,
-    Query(query): Query<LogsQuery>,
+    ListQuery(query): ListQuery<LineQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Answer<LinePage>, Problem> {
     let host = known_host(&gateway, &id).await?;
-    page(&gateway, Some(host.as_str()), &query).await
+    read_page(&gateway, Some(&host), &query, &page).await
 }
 
-async fn page(
+async fn read_page(
     gateway: &App,
-    host: Option<&str>,
-    query: &LogsQuery,
+    host: Option<&HostId>,
+    query: &LineQuery,
+    page: &PageQuery,
 ) -> Result<Answer<LinePage>, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT);
+    let limit = page.limit.unwrap_or(LIMIT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         let detail = format!("limit is {limit}, allowed are 1 to {LIMIT_MAX}");
         return Err(Problem::unprocessable(detail));
     }
-    let time =
-        |field, text: Option<&str>| present(text).map(|text| read_time(field, text)).transpose();
-    let after = present(query.cursor.as_deref()).map(read_cursor).transpose()?;
-    let filter = LineFilter {
-        host,
-        severity: present(query.severity.as_deref()).map(read_severity).transpose()?,
-        application: bounded("application", query.application.as_deref())?,
-        source: bounded("source", query.source.as_deref())?,
-        text: bounded("text", query.text.as_deref())?,
-        from: time("from", query.from.as_deref())?,
-        to: time("to", query.to.as_deref())?,
-        after: after.as_ref(),
-        // One more than wanted tells whether there is another page.
-        limit: limit + 1,
+    let filter = query.filter(host)?;
+    let cursor = present(page.cursor.as_deref()).map(read_cursor).transpose()?;
+    let slices = slices(query, cursor.as_ref())?;
+    let after = match &cursor {
+        Some(Cursor::After(place)) => Some(place),
+        _ => None,
     };
-    let mut rows = lines(&gateway.pool, &filter).await?;
-    let more = rows.len() as i64 > limit;
-    rows.truncate(limit as usize);
-    let cursor = |row: &LineRow| BASE64_URL_SAFE_NO_PAD.encode(row.place.to_string());
-    let next = rows.last().filter(|_| more).map(cursor);
-    Ok(Answer(LinePage { items: rows.into_iter().map(Line::from).collect(), next }))
+    // One more than wanted tells whether there is another page.
+    let wanted = limit as usize + 1;
+    let found = lines(&gateway.pool, &filter, slices, after, wanted).await;
+    Ok(Answer(answer(found.map_err(search_failed)?, limit as usize)))
 }
 
-/// A form sends what is empty; it asks for nothing.
-fn present(text: Option<&str>) -> Option<&str> {
-    text.filter(|text| !text.is_empty())
-}
-
-fn bounded<'a>(field: &str, text: Option<&'a str>) -> Result<Option<&'a str>, Problem> {
-    let text = present(text);
-    if text.is_some_and(|text| text.chars().count() > TEXT_CHARS_MAX || text.contains('\0')) {
-        let detail = format!("{field} is longer than {TEXT_CHARS_MAX} characters or holds NUL");
-        return Err(Problem::unprocessable(detail));
+/// What is left of the range after the pages before.
+fn slices(query: &LineQuery, cursor: Option<&Cursor>) -> Result<Slices, Problem> {
+    let mut range = query.range()?;
+    let mut length_ms = FIRST_MS;
+    match cursor {
+        // Other lines of the same time may follow it.
+        Some(Cursor::After(place)) => range.to = range.to.min(place.at.saturating_add(1)),
+        Some(Cursor::Below { at, slice_ms }) => {
+            range.to = range.to.min(*at);
+            length_ms = *slice_ms;
+        }
+        None => {}
     }
-    Ok(text)
+    Ok(Slices::new(range, now_ms(), length_ms))
 }
 
-fn read_severity(name: &str) -> Result<Severity, Problem> {
-    Severity::from_name(name).ok_or_else(|| {
-        let names = Severity::ALL.map(Severity::as_str).join(", ");
-        let name: String = name.chars().take(60).collect();
-        Problem::unprocessable(format!("severity is {name:?}, expected one of {names}"))
-    })
+fn answer(found: Found, limit: usize) -> LinePage {
+    let Found { mut rows, rest } = found;
+    let is_full = rows.len() > limit;
+    rows.truncate(limit);
+    let is_cut_off = !is_full && rest.next().is_some();
+    let cursor = match rows.last() {
+        Some(last) if is_full => Some(Cursor::After(last.place.clone())),
+        _ => is_cut_off
+            .then(|| Cursor::Below { at: rest.searched_until(), slice_ms: rest.length_ms() }),
+    };
+    LinePage {
+        items: rows.into_iter().map(Line::from).collect(),
+        next: cursor.map(|cursor| BASE64_URL_SAFE_NO_PAD.encode(cursor.to_string())),
+        searched_until: is_cut_off.then(|| rest.searched_until()),
+    }
 }
 
-fn read_cursor(cursor: &str) -> Result<Place, Problem> {
+fn read_cursor(cursor: &str) -> Result<Cursor, Problem> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
     bytes
         .and_then(|bytes| String::from_utf8(bytes).ok())

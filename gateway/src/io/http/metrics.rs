@@ -1,8 +1,9 @@
-//! Metrics: the catalogue, and a host's history.
+//! Metrics: the catalogue, and a host's history as JSON or CSV.
 
 use axum::Json as Answer;
 use axum::extract::{Path, State};
-use deadpool_postgres::Pool;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use muster_runtime::now_ms;
 use muster_runtime::time::system_time;
 use muster_schemas::metrics::{CUSTOM_PREFIX, METRICS, Metric, metric};
@@ -13,7 +14,9 @@ use super::extract::Query;
 use super::hosts::known_host;
 use super::{App, Problem, ProblemBody};
 use crate::io::from_postgres::custom;
-use crate::io::from_postgres::series::{self, Series, TooManyRows};
+use crate::io::from_postgres::series::{self, Asked, Series, TooManyRows};
+use crate::logic::csv::{Column, csv};
+use crate::logic::plan::Level;
 use crate::logic::steps::{Range, fill, step_ms, timestamps};
 
 /// What is shown where nothing was asked for.
@@ -23,7 +26,7 @@ const RANGE_MS: i64 = 3_600_000;
 const CUSTOM_SINCE_MS: i64 = 86_400_000;
 
 /// The end of the year 9999: later is not a time but a mistake.
-const TIME_MS_MAX: i64 = 253_402_300_799_000;
+pub(super) const TIME_MS_MAX: i64 = 253_402_300_799_000;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Catalogue {
@@ -51,6 +54,10 @@ pub(super) struct MetricsQuery {
     /// Separated by commas, see `/api/v1/metrics`; all that have one series if absent. What a
     /// host's own scripts measure is `custom.<name>`, see `/api/v1/metrics?host=<id>`.
     names: Option<String>,
+    /// Of `avg`, `min` and `max`, separated by commas; `avg,max` if absent.
+    stats: Option<String>,
+    /// `json` or `csv`; as the header `Accept` says if absent.
+    format: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -59,7 +66,9 @@ pub(super) struct History {
     from: i64,
     to: i64,
     step_ms: i64,
-    /// Which data it was made of: `raw` samples.
+    /// What it was made of: `raw` samples, or buckets of a minute, `1m`, or an hour, `1h`, and
+    /// samples of what is not rolled up yet. Steps that are not whole minutes are `raw`, of which
+    /// only the last weeks are kept.
     source: &'static str,
     /// The start of each step, without gaps.
     timestamps: Vec<i64>,
@@ -72,9 +81,14 @@ pub(super) struct HistorySeries {
     instance: Option<String>,
     unit: String,
     /// The mean of each step; null where there was no sample.
-    values: Vec<Option<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    values: Option<Vec<Option<f64>>>,
+    /// The minimum of each step, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min: Option<Vec<Option<f64>>>,
     /// The maximum of each step.
-    max: Vec<Option<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<Vec<Option<f64>>>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -113,49 +127,130 @@ pub(super) async fn catalogue(
     Ok(Answer(Catalogue { items, next: None }))
 }
 
-/// A host's metrics over time: mean and maximum of each step.
+/// A host's metrics over time: mean, minimum and maximum of each step.
+///
+/// As CSV: a line for each step, its start as RFC 3339 in the column `time`, and a column for each
+/// series and statistic.
 #[utoipa::path(
     get, path = "/hosts/{id}/metrics", tag = "metrics",
     params(("id" = String, Path, description = "Host id"), MetricsQuery),
-    responses((status = 200, body = History), (status = 401, body = ProblemBody),
-              (status = 404, body = ProblemBody), (status = 422, body = ProblemBody))
+    responses(
+        (status = 200, content((History = "application/json"), (String = "text/csv"))),
+        (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 422, body = ProblemBody)
+    )
 )]
 pub(super) async fn history(
     State(gateway): State<App>,
     Path(id): Path<String>,
     Query(query): Query<MetricsQuery>,
-) -> Result<Answer<History>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let range = read_range(&query, now_ms())?;
     let wanted = read_names(query.names.as_deref())?;
+    let stats = read_stats(query.stats.as_deref())?;
+    let as_csv = wants_csv(query.format.as_deref(), &headers)?;
     let host = known_host(&gateway, &id).await?;
-    let sampling_ms = match query.step {
+    let finest_ms = match query.step {
         Some(_) => None,
-        None => series::sampling_ms(&gateway.pool, host.as_str(), range).await?,
+        None => series::finest_ms(&gateway.pool, host.as_str(), range).await?,
     };
-    let step_ms = step_ms(range, query.step, sampling_ms)
+    let step_ms = step_ms(range, query.step, finest_ms)
         .map_err(|error| Problem::unprocessable(error.to_string()))?;
-    let found = wanted.read(&gateway.pool, host.as_str(), range, step_ms).await;
+    let asked = Asked {
+        host: host.as_str(),
+        metrics: &wanted.metrics,
+        custom: &wanted.custom,
+        range,
+        step_ms,
+        with_min: stats.min,
+    };
+    let found = series::series(&gateway.pool, &asked).await;
     let found = found.map_err(|failure| match failure.downcast::<TooManyRows>() {
         Ok(many) => Problem::unprocessable(format!("{many}: ask for fewer names or a larger step")),
         Err(failure) => failure.into(),
     })?;
     let timestamps = timestamps(range, step_ms);
-    let series = found
-        .into_iter()
-        .map(|series| {
-            let line = fill(&timestamps, &series.points);
-            HistorySeries {
-                name: series.name,
-                instance: series.instance,
-                unit: series.unit,
-                values: line.values,
-                max: line.max,
-            }
-        })
-        .collect();
+    let series = found.into_iter().map(|series| stats.of(series, &timestamps)).collect();
     let (from, to) = (range.from, range.to);
-    let host = host.into();
-    Ok(Answer(History { host, from, to, step_ms, source: "raw", timestamps, series }))
+    let (host, source) = (host.into(), Level::of_step(step_ms).as_str());
+    let history = History { host, from, to, step_ms, source, timestamps, series };
+    Ok(if as_csv { history.into_csv() } else { Answer(history).into_response() })
+}
+
+impl History {
+    fn into_csv(self) -> Response {
+        let mut columns: Vec<Column<'_>> = Vec::new();
+        for series in &self.series {
+            let name = match &series.instance {
+                Some(instance) => format!("{}{{{instance}}}", series.name),
+                None => series.name.clone(),
+            };
+            let stats = [("avg", &series.values), ("min", &series.min), ("max", &series.max)];
+            for (stat, values) in stats {
+                if let Some(values) = values {
+                    columns.push(Column { title: format!("{name} {stat}"), values });
+                }
+            }
+        }
+        let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")];
+        (headers, csv(&self.timestamps, &columns)).into_response()
+    }
+}
+
+/// What is told of each step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Stats {
+    avg: bool,
+    min: bool,
+    max: bool,
+}
+
+impl Stats {
+    fn of(self, series: Series, timestamps: &[i64]) -> HistorySeries {
+        let line = fill(timestamps, &series.points);
+        HistorySeries {
+            name: series.name,
+            instance: series.instance,
+            unit: series.unit,
+            values: self.avg.then_some(line.values),
+            min: self.min.then_some(line.min),
+            max: self.max.then_some(line.max),
+        }
+    }
+}
+
+fn read_stats(stats: Option<&str>) -> Result<Stats, Problem> {
+    let mut wanted = Stats::default();
+    for name in stats.filter(|stats| !stats.is_empty()).unwrap_or("avg,max").split(',') {
+        match name.trim() {
+            "avg" => wanted.avg = true,
+            "min" => wanted.min = true,
+            "max" => wanted.max = true,
+            other => {
+                let other: String = other.chars().take(60).collect();
+                return Err(Problem::unprocessable(format!(
+                    "stats names {other:?}, allowed are avg, min and max"
+                )));
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+fn wants_csv(format: Option<&str>, headers: &HeaderMap) -> Result<bool, Problem> {
+    match format.filter(|format| !format.is_empty()) {
+        Some("csv") => Ok(true),
+        Some("json") => Ok(false),
+        Some(other) => {
+            let other: String = other.chars().take(60).collect();
+            Err(Problem::unprocessable(format!("format is {other:?}, allowed are json and csv")))
+        }
+        None => {
+            let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+            Ok(accept.is_some_and(|accept| accept.trim_start().starts_with("text/csv")))
+        }
+    }
 }
 
 fn read_range(query: &MetricsQuery, now: i64) -> Result<Range, Problem> {
@@ -191,22 +286,6 @@ struct Wanted {
     metrics: Vec<&'static Metric>,
     /// Without the prefix.
     custom: Vec<String>,
-}
-
-impl Wanted {
-    async fn read(
-        &self,
-        pool: &Pool,
-        host: &str,
-        range: Range,
-        step_ms: i64,
-    ) -> anyhow::Result<Vec<Series>> {
-        let mut found = series::series(pool, host, &self.metrics, range, step_ms).await?;
-        if !self.custom.is_empty() {
-            found.extend(custom::series(pool, host, &self.custom, range, step_ms).await?);
-        }
-        Ok(found)
-    }
 }
 
 fn read_names(names: Option<&str>) -> Result<Wanted, Problem> {
@@ -252,6 +331,32 @@ mod tests {
         ] {
             assert_eq!(read_time("from", text).ok(), ms, "{text}");
         }
+    }
+
+    #[test]
+    fn statistics_and_the_format_are_named_when_they_are_wrong() {
+        let of = |avg, min, max| Stats { avg, min, max };
+        for (text, stats) in [
+            (None, of(true, false, true)),
+            (Some(""), of(true, false, true)),
+            (Some("avg, min,max"), of(true, true, true)),
+            (Some("min"), of(false, true, false)),
+        ] {
+            assert_eq!(read_stats(text).unwrap(), stats, "{text:?}");
+        }
+        assert!(read_stats(Some("avg,median")).is_err());
+        let accept = |value: &str| HeaderMap::from_iter([(header::ACCEPT, value.parse().unwrap())]);
+        for (format, headers, csv) in [
+            (None, HeaderMap::new(), false),
+            (None, accept("text/csv"), true),
+            (None, accept("text/csv;q=0.9, */*"), true),
+            (None, accept("application/json, text/csv"), false),
+            (Some("json"), accept("text/csv"), false),
+            (Some("csv"), HeaderMap::new(), true),
+        ] {
+            assert_eq!(wants_csv(format, &headers).unwrap(), csv, "{format:?} {headers:?}");
+        }
+        assert!(wants_csv(Some("xml"), &HeaderMap::new()).is_err());
     }
 
     #[test]

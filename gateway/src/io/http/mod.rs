@@ -4,16 +4,23 @@ mod agent;
 mod auth;
 mod completeness;
 mod dashboard;
+mod dead_letters;
 mod docs;
+mod events;
 pub(crate) mod extract;
 mod hosts;
 mod inventory;
 mod layers;
+mod line_query;
+mod log_counts;
 mod logs;
 mod metrics;
+mod pipeline;
 mod problem;
+mod retention;
 mod router;
 mod settings;
+mod storage;
 
 use std::sync::{Arc, Mutex};
 
@@ -27,12 +34,16 @@ pub(crate) use router::{router, waiting_router};
 use super::from_bus::Hub;
 use super::passwords::Passwords;
 use super::tokens::Tokens;
+use super::watch::Watch;
 use crate::logic::attempts::Attempts;
 
 /// What handlers work with.
 pub(crate) struct Gateway {
     pub(crate) pool: Pool,
     pub(crate) bus: async_nats::Client,
+    /// For the dead letters.
+    pub(crate) letters: async_nats::jetstream::Context,
+    pub(crate) watch: Watch,
     pub(crate) hub: Hub,
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,

@@ -12,8 +12,8 @@ use utoipa_axum::routes;
 
 use super::docs::Description;
 use super::{
-    App, Problem, agent, auth, completeness, dashboard, docs, extract, hosts, inventory, layers,
-    logs, metrics, settings,
+    App, Problem, agent, auth, completeness, dashboard, dead_letters, docs, events, extract, hosts,
+    inventory, layers, log_counts, logs, metrics, pipeline, retention, settings, storage,
 };
 use crate::io::websocket;
 
@@ -46,14 +46,29 @@ fn api(gateway: &App) -> OpenApiRouter<App> {
         .routes(routes!(metrics::catalogue))
         .routes(routes!(metrics::history))
         .routes(routes!(completeness::of_host))
+        .routes(routes!(completeness::of_fleet))
+        .routes(routes!(pipeline::of_all))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::one, dead_letters::discard))
+        .routes(routes!(dead_letters::retry))
+        .routes(routes!(dead_letters::retry_all))
+        .routes(routes!(dead_letters::discard_all))
         .routes(routes!(logs::all))
         .routes(routes!(logs::of_host))
+        .routes(routes!(log_counts::all))
+        .routes(routes!(log_counts::of_host))
+        .routes(routes!(events::of_host))
+        .routes(routes!(events::availability_of_host))
         .routes(routes!(inventory::of_host))
         .routes(routes!(inventory::processes))
         .routes(routes!(agent::of_host))
         .routes(routes!(agent::reload))
         .routes(routes!(settings::fleet, settings::set_fleet).layer(settings_body))
         .routes(routes!(settings::host, settings::set_host).layer(settings_body))
+        .routes(routes!(retention::read, retention::set))
+        .routes(routes!(retention::plan, retention::plan_draft))
+        .routes(routes!(storage::read))
+        .routes(routes!(storage::hosts))
         .route_layer(from_fn_with_state(gateway.clone(), extract::require_token));
     let open = OpenApiRouter::new()
         .routes(routes!(auth::login))
