@@ -2,18 +2,22 @@
 // host. The filter is kept in the address.
 import { useMemo, useState } from 'react';
 import { useSearchParams } from 'wouter';
-import { applicationsOf, logFilterFrom, logQueryOf, passes, type LogFilter } from '../logic/logs';
+import { moment } from '../logic/format';
+import { barsOf } from '../logic/log-bars';
+import { applicationsOf, logFilterFrom, logQueryOf, passes, withField, type LogFilter } from '../logic/logs';
 import { LogFilterBar } from '../views/LogFilterBar';
+import { LogHistogram } from '../views/LogHistogram';
 import { LogList } from '../views/LogList';
 import { TailState } from '../views/TailState';
 import { InlineFailure, LoadingWords, Skeleton } from '../views/parts';
-import { useStoredLines, useTail, type LiveTail, type StoredLines } from './use-logs';
+import { useLineCounts, useStoredLines, useTail, type LiveTail, type StoredLines } from './use-logs';
 
 export function LogsPanel({ host }: { host: string | null }) {
   const [query, setQuery] = useSearchParams();
   const filter = useMemo(() => logFilterFrom(query), [query]);
   const [following, setFollowing] = useState(false);
   const stored = useStoredLines(host, filter, !following);
+  const counts = useLineCounts(host, filter, !following);
   const live = useTail(host, following);
   const [known, setKnown] = useState<readonly string[]>([]);
   const lines = following ? live.tail.lines : stored.lines;
@@ -36,6 +40,7 @@ export function LogsPanel({ host }: { host: string | null }) {
         onFollow={setFollowing}
         onPause={live.pause}
       />
+      {!following && counts !== null && <LogHistogram bars={barsOf(counts)} />}
       {following ? <Following live={live} filter={filter} onFilter={show} /> : <Stored stored={stored} host={host} filter={filter} onFilter={show} />}
     </>
   );
@@ -47,7 +52,7 @@ function Following({ live, filter, onFilter }: { live: LiveTail; filter: LogFilt
   return (
     <>
       <TailState tail={tail} shown={shown.length} onResume={() => pause(false)} />
-      {shown.length > 0 && <LogList lines={shown} withHost={false} onApplication={(application) => onFilter({ ...filter, application })} />}
+      {shown.length > 0 && <LogList lines={shown} withHost={false} onApplication={(application) => onFilter({ ...filter, application })} onField={(field) => onFilter(withField(filter, field))} />}
     </>
   );
 }
@@ -60,7 +65,7 @@ interface StoredProps {
 }
 
 function Stored({ stored, host, filter, onFilter }: StoredProps) {
-  const { lines, loading, failure, older, olderBusy, retry } = stored;
+  const { lines, loading, failure, older, olderBusy, retry, searchedUntil } = stored;
   if (loading) {
     return (
       <>
@@ -73,13 +78,18 @@ function Stored({ stored, host, filter, onFilter }: StoredProps) {
   return (
     <>
       {failure !== null && <InlineFailure what="The log lines could not be loaded" failure={failure} onRetry={retry} />}
-      {lines.length === 0 && failure === null && (
+      {lines.length === 0 && failure === null && searchedUntil === null && (
         <p className="card panel-empty">{asked ? 'No stored line matches.' : 'No line that matters has been logged.'}</p>
       )}
-      {lines.length > 0 && <LogList lines={lines} withHost={host === null} onApplication={(application) => onFilter({ ...filter, application })} />}
+      {lines.length > 0 && <LogList lines={lines} withHost={host === null} onApplication={(application) => onFilter({ ...filter, application })} onField={(field) => onFilter(withField(filter, field))} />}
+      {searchedUntil !== null && (
+        <p className="inline-warning" role="status" data-testid="searched-until">
+          There are many lines: all since {moment(searchedUntil)} were searched.
+        </p>
+      )}
       {older && (
         <button type="button" className="button panel-more" onClick={older} disabled={olderBusy}>
-          Show older lines
+          {searchedUntil === null ? 'Show older lines' : 'Search further back'}
         </button>
       )}
     </>

@@ -1,13 +1,15 @@
 // Log lines of a host or of all: stored ones page by page, and the live tail of one host. Leaves out
 // how they look.
 import { useEffect, useRef, useState } from 'react';
-import { parseLiveLines, type StoredLine } from '../io/contract-agent';
+import { parseLiveLines, type LineCounts, type StoredLine } from '../io/contract-agent';
 import { listening, logQueryOf, paused, TAIL_START, withDropped, withLines, withTrouble, type LogFilter, type Tail } from '../logic/logs';
 import { usePolled } from './hooks';
 import { useServices } from './services';
 
 /** New lines appear while somebody looks at the newest ones. */
 const NEWEST_MS = 10_000;
+/** A bar stands for a quarter of an hour. */
+const COUNTS_MS = 60_000;
 /** After a refusal the agent is asked again, because it may just be starting. */
 const ASK_AGAIN_MS = 5_000;
 
@@ -15,6 +17,8 @@ export interface StoredLines {
   lines: readonly StoredLine[];
   loading: boolean;
   failure: unknown;
+  /** Where the search was cut off because it took too long; null where it was not. */
+  searchedUntil: number | null;
   /** Null where there are no older ones. */
   older: (() => void) | null;
   olderBusy: boolean;
@@ -25,6 +29,7 @@ interface Older {
   key: string;
   lines: readonly StoredLine[];
   next: string | null;
+  searchedUntil: number | null;
 }
 
 /** The newest page is read again and again; older pages are added below it and stay. */
@@ -38,15 +43,16 @@ export function useStoredLines(host: string | null, filter: LogFilter, on: boole
   const newest = usePolled({
     key: on ? key : null,
     fetch: (signal) => api.lines({ host, ...filter, cursor: null }, signal),
-    // Below a page that moved on there would be a hole.
-    nextMs: () => (mine ? null : NEWEST_MS),
+    // Below a page that moved on there would be a hole; and a search that takes long is not
+    // repeated by itself.
+    nextMs: (page) => (mine || page.searched_until !== null ? null : NEWEST_MS),
   });
   const cursor = mine ? mine.next : (newest.value?.next ?? null);
   const more = async () => {
     setBusy(true);
     try {
       const page = await api.lines({ host, ...filter, cursor });
-      setOlder({ key, lines: [...(mine?.lines ?? []), ...page.items], next: page.next });
+      setOlder({ key, lines: [...(mine?.lines ?? []), ...page.items], next: page.next, searchedUntil: page.searched_until });
       setFailure(null);
     } catch (error) {
       setFailure(error);
@@ -56,6 +62,7 @@ export function useStoredLines(host: string | null, filter: LogFilter, on: boole
   };
   return {
     lines: [...(newest.value?.items ?? []), ...(mine?.lines ?? [])],
+    searchedUntil: mine ? mine.searchedUntil : (newest.value?.searched_until ?? null),
     loading: newest.loading,
     failure: newest.failure ?? failure,
     older: cursor === null ? null : () => void more(),
@@ -65,6 +72,18 @@ export function useStoredLines(host: string | null, filter: LogFilter, on: boole
       newest.retry();
     },
   };
+}
+
+/** How many lines there were in the last day; nothing where they could not be counted. */
+export function useLineCounts(host: string | null, filter: LogFilter, on: boolean): LineCounts | null {
+  const { api } = useServices();
+  const key = `${host ?? ''}?${logQueryOf(filter)}`;
+  const counted = usePolled({
+    key: on ? key : null,
+    fetch: (signal) => api.lineCounts({ host, ...filter, cursor: null }, signal),
+    nextMs: (counts) => (counts.searched_until === null ? COUNTS_MS : null),
+  });
+  return counted.value;
 }
 
 export interface LiveTail {

@@ -3,12 +3,14 @@
 import {
   parseAgent,
   parseInventory,
+  parseLineCounts,
   parseLinePage,
   parseProcessList,
   parseStoredSettings,
   parseTakenSettings,
   type Agent,
   type Inventory,
+  type LineCounts,
   type LinePage,
   type ProcessList,
   type Settings,
@@ -51,7 +53,20 @@ export interface LinesQuery {
   severity: string;
   application: string;
   text: string;
+  /** Each `name:value`; all of them. */
+  fields: readonly string[];
   cursor: string | null;
+}
+
+function logsPath(host: string | null): string {
+  return `${host === null ? '' : hostPath(host)}/logs`;
+}
+
+function lineQuery({ severity, application, text, fields }: LinesQuery): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries({ severity, application, text })) if (value !== '') query.set(name, value);
+  for (const field of fields) query.append('field', field);
+  return query;
 }
 
 function hostPath(id: string): string {
@@ -105,12 +120,15 @@ export class Api {
   }
 
   lines(wanted: LinesQuery, signal?: AbortSignal): Promise<LinePage> {
-    const { host, cursor, ...filter } = wanted;
-    const query = new URLSearchParams({ limit: String(LINES_PER_PAGE) });
-    for (const [name, value] of Object.entries({ ...filter, cursor: cursor ?? '' })) {
-      if (value !== '') query.set(name, value);
-    }
-    return this.get(`${host === null ? '' : hostPath(host)}/logs?${query}`, parseLinePage, signal);
+    const query = lineQuery(wanted);
+    query.set('limit', String(LINES_PER_PAGE));
+    if (wanted.cursor !== null) query.set('cursor', wanted.cursor);
+    return this.get(`${logsPath(wanted.host)}?${query}`, parseLinePage, signal);
+  }
+
+  /** How many there are of these lines, over the last 24 hours. */
+  lineCounts(wanted: LinesQuery, signal?: AbortSignal): Promise<LineCounts> {
+    return this.get(`${logsPath(wanted.host)}/counts?${lineQuery(wanted)}`, parseLineCounts, signal);
   }
 
   inventory(id: string, signal?: AbortSignal): Promise<Inventory> {

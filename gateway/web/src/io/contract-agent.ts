@@ -30,6 +30,18 @@ export interface StoredLine extends LogLine {
 export interface LinePage {
   items: StoredLine[];
   next: string | null;
+  /** Where the search was cut off: what is later was looked at. Older gateways do not say. */
+  searched_until: number | null;
+}
+
+/** Lines by severity and step; null where they were not counted. */
+export interface LineCounts {
+  from: number;
+  to: number;
+  step_ms: number;
+  timestamps: number[];
+  series: { severity: Severity; counts: (number | null)[] }[];
+  searched_until: number | null;
 }
 
 export interface SystemInfo {
@@ -153,6 +165,16 @@ export const parseLine: Parse<LogLine> = shape<LogLine>(lineFields);
 export const parseLinePage: Parse<LinePage> = shape<LinePage>({
   items: list(shape<StoredLine>({ ...lineFields, id: str, host: str, received_at: int })),
   next: nullable(str),
+  searched_until: absentAs<number | null>(null, nullable(int)),
+});
+
+export const parseLineCounts: Parse<LineCounts> = shape<LineCounts>({
+  from: int,
+  to: int,
+  step_ms: int,
+  timestamps: list(int),
+  series: list(shape<LineCounts['series'][number]>({ severity: oneOf<Severity>(...SEVERITIES), counts: list(nullable(int)) })),
+  searched_until: nullable(int),
 });
 
 /** The data of the topic `host/<id>/logs`. */

@@ -69,6 +69,9 @@ const known: Record<string, Parse<unknown>> = {
   'inventory_configuration.json': inInventory(parseApplied),
   'event_online.json': parseFleetEvent,
   'event_offline.json': parseFleetEvent,
+  'event_gap.json': parseFleetEvent,
+  'event_gap_repaired.json': parseFleetEvent,
+  'event_gap_lost.json': parseFleetEvent,
   'live_sample.json': shape<LiveSample>({ v: int, host: str, sample: parseSample }),
 };
 

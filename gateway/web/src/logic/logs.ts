@@ -1,32 +1,43 @@
 // Log lines on a page: what the filter lets through, and the live tail with its pause and its
 // honest count of lines that were left out. Leaves out fetching and drawing.
 import { SEVERITIES, type LogLine, type Severity } from '../io/contract-agent';
+import { finds, hasField, readSearch } from './log-search';
 
 export interface LogFilter {
   /** This bad or worse; empty for all. */
   severity: Severity | '';
   application: string;
   text: string;
+  /** Each `name:value`; a line has to have all of them. */
+  fields: readonly string[];
 }
 
-export const NO_LOG_FILTER: LogFilter = { severity: '', application: '', text: '' };
+export const NO_LOG_FILTER: LogFilter = { severity: '', application: '', text: '', fields: [] };
 
 export function logFilterFrom(query: URLSearchParams): LogFilter {
   const severity = SEVERITIES.find((one) => one === query.get('severity')) ?? '';
-  return { severity, application: query.get('application') ?? '', text: query.get('text') ?? '' };
+  return { severity, application: query.get('application') ?? '', text: query.get('text') ?? '', fields: query.getAll('field') };
 }
 
 export function logQueryOf(filter: LogFilter): URLSearchParams {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(filter)) if (value !== '') query.set(name, value);
+  const { fields, ...rest } = filter;
+  for (const [name, value] of Object.entries(rest)) if (value !== '') query.set(name, value);
+  for (const field of fields) query.append('field', field);
   return query;
+}
+
+/** Also asks for a field; once, however often it is clicked. */
+export function withField(filter: LogFilter, field: string): LogFilter {
+  return filter.fields.includes(field) ? filter : { ...filter, fields: [...filter.fields, field] };
 }
 
 /** The same question that the gateway answers for stored lines. */
 export function passes(filter: LogFilter, line: LogLine): boolean {
   if (filter.severity !== '' && SEVERITIES.indexOf(line.severity) > SEVERITIES.indexOf(filter.severity)) return false;
   if (filter.application !== '' && line.application !== filter.application) return false;
-  return line.message.toLowerCase().includes(filter.text.toLowerCase());
+  if (!filter.fields.every((field) => hasField(line.fields, field))) return false;
+  return finds(readSearch(filter.text), line.message);
 }
 
 export interface TailLine extends LogLine {

@@ -1,6 +1,7 @@
 // What to look for among log lines, and the switch to the live tail.
 import { useEffect, useState } from 'react';
 import { SEVERITIES, type Severity } from '../io/contract-agent';
+import { readSearch } from '../logic/log-search';
 import type { LogFilter } from '../logic/logs';
 import { PulseIcon } from './icons';
 import { SearchField } from './SearchField';
@@ -23,10 +24,11 @@ export function LogFilterBar(props: LogFilterBarProps) {
   const { filter, applications, following, onFilter } = props;
   const [text, setText] = useState(filter.text);
   useEffect(() => {
-    if (text === filter.text) return;
+    if (text === filter.text || readSearch(text) === null) return;
     const timer = setTimeout(() => onFilter({ ...filter, text }), TYPING_MS);
     return () => clearTimeout(timer);
   }, [text, filter, onFilter]);
+  const quoteIsOpen = readSearch(text) === null;
   return (
     <div className="panel-bar" role="toolbar" aria-label="Log lines">
       {props.canFollow && (
@@ -63,6 +65,25 @@ export function LogFilterBar(props: LogFilterBarProps) {
         </select>
       </label>
       <SearchField label="Search messages" value={text} onChange={setText} />
+      <span className="log-hint" role="status">
+        {quoteIsOpen ? 'Close the quote to search for the phrase.' : 'All words, "a phrase", -without'}
+      </span>
+      {filter.fields.length > 0 && (
+        <div className="log-terms">
+          {filter.fields.map((term) => (
+            <button
+              key={term}
+              type="button"
+              className="chip"
+              aria-pressed="true"
+              title="Do not ask for this field"
+              onClick={() => onFilter({ ...filter, fields: filter.fields.filter((one) => one !== term) })}
+            >
+              {term} ×
+            </button>
+          ))}
+        </div>
+      )}
     </div>
   );
 }

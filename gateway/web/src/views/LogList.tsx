@@ -3,6 +3,7 @@ import { memo, useState } from 'react';
 import { Link } from 'wouter';
 import type { LogLine } from '../io/contract-agent';
 import { bytes, clockTime, count, day, moment } from '../logic/format';
+import { fieldTerm } from '../logic/log-search';
 import { headline } from '../logic/logs';
 import { ChevronIcon } from './icons';
 
@@ -12,13 +13,14 @@ export interface LogListProps {
   lines: readonly ShownLine[];
   withHost: boolean;
   onApplication(name: string): void;
+  onField(term: string): void;
 }
 
-export function LogList({ lines, withHost, onApplication }: LogListProps) {
+export function LogList({ lines, withHost, onApplication, onField }: LogListProps) {
   return (
     <ol className="card log-list" aria-label="Log lines" data-testid="log-lines">
       {lines.map((line) => (
-        <Line key={line.id} line={line} withHost={withHost} onApplication={onApplication} />
+        <Line key={line.id} line={line} withHost={withHost} onApplication={onApplication} onField={onField} />
       ))}
     </ol>
   );
@@ -28,9 +30,10 @@ interface LineProps {
   line: ShownLine;
   withHost: boolean;
   onApplication(name: string): void;
+  onField(term: string): void;
 }
 
-const Line = memo(function Line({ line, withHost, onApplication }: LineProps) {
+const Line = memo(function Line({ line, withHost, onApplication, onField }: LineProps) {
   const [open, setOpen] = useState(false);
   const { text, more } = headline(line);
   return (
@@ -55,12 +58,12 @@ const Line = memo(function Line({ line, withHost, onApplication }: LineProps) {
         {line.suppressed > 0 && <span className="log-note">stands for {count(line.suppressed)} lines</span>}
         {more && <ChevronIcon />}
       </button>
-      {open && <Details line={line} />}
+      {open && <Details line={line} onField={onField} />}
     </li>
   );
 });
 
-function Details({ line }: { line: ShownLine }) {
+function Details({ line, onField }: { line: ShownLine; onField(term: string): void }) {
   return (
     <dl className="log-details">
       <div>
@@ -70,7 +73,11 @@ function Details({ line }: { line: ShownLine }) {
       {Object.entries(line.fields).map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{value}</dd>
+          <dd>
+            <button type="button" className="log-field" onClick={() => onField(fieldTerm(name, value))} title={`Only lines with this ${name}`}>
+              {value === '' ? '(empty)' : value}
+            </button>
+          </dd>
         </div>
       ))}
       {line.truncated_bytes > 0 && (

@@ -1,0 +1,48 @@
+// Counts of log lines as bars over time: heights as parts of the highest. Leaves out drawing.
+import type { LineCounts, Severity } from '../io/contract-agent';
+
+interface Part {
+  severity: Severity;
+  lines: number;
+  /** Parts of the highest bar, from 0 to 1. */
+  height: number;
+  base: number;
+}
+
+export interface Bar {
+  at: number;
+  /** Null where the lines were not counted. */
+  lines: number | null;
+  /** From the worst, at the bottom. */
+  parts: readonly Part[];
+}
+
+export interface Bars {
+  bars: readonly Bar[];
+  lines: number;
+  highest: number;
+}
+
+export function barsOf(counts: LineCounts): Bars {
+  const lines = counts.timestamps.map((_, step) => {
+    const known = counts.series.map((series) => series.counts[step] ?? null).filter((count) => count !== null);
+    return known.length === 0 ? null : known.reduce((sum, count) => sum + count, 0);
+  });
+  const highest = Math.max(0, ...lines.map((count) => count ?? 0));
+  const stack = (step: number) => {
+    const parts: Part[] = [];
+    let below = 0;
+    for (const { severity, counts: known } of counts.series) {
+      const count = known[step] ?? 0;
+      if (count > 0) parts.push({ severity, lines: count, height: count / highest, base: below / highest });
+      below += count;
+    }
+    return parts;
+  };
+  const bars = counts.timestamps.map((at, step) => ({
+    at,
+    lines: lines[step] ?? null,
+    parts: stack(step),
+  }));
+  return { bars, lines: lines.reduce<number>((sum, count) => sum + (count ?? 0), 0), highest };
+}
