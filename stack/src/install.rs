@@ -66,11 +66,20 @@ impl PostgresInstall {
         self.bin_dir.join(name)
     }
 
+    /// The version of the `TimescaleDB` that is installed with it, if one is.
+    pub fn timescale(&self) -> Option<Version> {
+        let output = Command::new(self.program("pg_config")).arg("--sharedir").output().ok()?;
+        let share = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+        let control = fs::read_to_string(share.join("extension/timescaledb.control")).ok()?;
+        Version::of_control_file(&control)
+    }
+
     fn all() -> Vec<Self> {
         let packaged = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let packaged = packaged.map(|entry| entry.path().join("bin"));
-        let in_path =
-            in_path("postgres").filter_map(|program| program.parent().map(Path::to_owned));
+        // A link in `PATH` has none of the other programs beside it.
+        let in_path = in_path("postgres").filter_map(|program| program.canonicalize().ok());
+        let in_path = in_path.filter_map(|program| program.parent().map(Path::to_owned));
         packaged.chain(in_path).filter_map(|dir| Self::at(dir).ok()).collect()
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use muster_stack::commands::{StateArgs, down, status, up, watch};
+use muster_stack::commands::{StateArgs, down, engine, status, up, watch};
 
 /// Runs Muster, the fleet monitor, on this machine
 #[derive(Parser)]
@@ -23,6 +23,9 @@ enum Command {
     Down(StateArgs),
     /// Show what runs
     Status(status::StatusArgs),
+    /// Say which PostgreSQL and which engine the tests run on
+    #[command(hide = true)]
+    Engine,
     /// Print messages from the bus, decoded
     Watch(watch::WatchArgs),
 }
@@ -34,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::run(args).await,
         Command::Down(args) => down::run(args).await,
         Command::Status(args) => status::run(&args),
+        Command::Engine => engine::run().await,
         Command::Watch(args) => watch::run(args).await,
     };
     outcome.unwrap_or_else(|error| {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use nix::sys::signal::Signal;
 
 use crate::child::{Child, Launch};
 use crate::install;
@@ -78,6 +79,13 @@ impl ServiceProcess {
             self.child = Some(self.launch.spawn()?);
         }
         Ok(())
+    }
+
+    /// Sends a signal, if it runs.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(child) = &self.child {
+            child.signal(signal);
+        }
     }
 
     /// Waits until it ends by itself; `None` if it was not running.

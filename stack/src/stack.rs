@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::http::Gateway;
@@ -82,7 +83,7 @@ impl Stack {
     pub async fn start(options: StackOptions) -> Result<Self> {
         let dir = temporary_dir()?;
         let nats = NatsServer::start_in(dir.path(), options.nats.clone()).await?;
-        let postgres = PostgresServer::start_in(dir.path(), options.postgres.clone()).await?;
+        let postgres = PostgresServer::start_for_test(dir.path(), options.postgres.clone()).await?;
         let gateway_url = format!("http://127.0.0.1:{}", ports::free_port()?);
         let admin = Admin { username: "admin".into(), password: secret::password() };
         let mut stack = Self { services: Vec::new(), nats, postgres, gateway_url, admin, dir };
@@ -137,7 +138,7 @@ impl Stack {
     pub async fn kill9(&mut self, part: &str) -> Result<()> {
         match part {
             "nats" => self.nats.kill9().await,
-            "postgres" => self.postgres.kill9().await,
+            "postgres" => self.postgres.kill9().await?,
             service => self.service(service)?.kill9().await,
         }
         Ok(())
@@ -162,6 +163,25 @@ impl Stack {
         }
     }
 
+    /// Stops a part where it stands: its connections stay open, and nobody answers.
+    pub fn pause(&mut self, part: &str) -> Result<()> {
+        self.signal(part, Signal::SIGSTOP)
+    }
+
+    /// Lets a paused part go on.
+    pub fn resume(&mut self, part: &str) -> Result<()> {
+        self.signal(part, Signal::SIGCONT)
+    }
+
+    fn signal(&mut self, part: &str, signal: Signal) -> Result<()> {
+        match part {
+            "nats" => self.nats.signal(signal),
+            "postgres" => self.postgres.signal(signal),
+            service => self.service(service)?.signal(signal),
+        }
+        Ok(())
+    }
+
     /// Waits until the gateway answers that it is ready.
     pub async fn wait_until_ready(&mut self) -> Result<()> {
         let gateway = Gateway::new(&self.gateway_url)?;
@@ -180,6 +200,15 @@ impl Stack {
         }
         self.nats.stop().await;
         self.postgres.stop().await;
+    }
+
+    /// Runs one of a service's commands to its end, such as `migrate` of the ingest worker.
+    pub async fn run(&self, service: Service, arguments: &[&str]) -> Result<()> {
+        let mut launch = self.launch("command", service, &StackOptions::default())?;
+        for argument in arguments {
+            launch = launch.arg(argument);
+        }
+        launch.run(MIGRATE_TIMEOUT).await
     }
 
     async fn migrate(&self, options: &StackOptions) -> Result<()> {

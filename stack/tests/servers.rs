@@ -11,7 +11,7 @@ use muster_stack::{
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn quick() -> PostgresOptions {
-    PostgresOptions { durable: false, ..PostgresOptions::default() }
+    PostgresOptions { durable: false, own: true, ..PostgresOptions::default() }
 }
 
 async fn publish(url: &str, body: &'static str) {
@@ -76,7 +76,7 @@ async fn a_killed_database_has_its_rows_again() {
     for round in 0..2 {
         let pid = server.pid();
         if round == 0 {
-            server.kill9().await;
+            server.kill9().await.unwrap();
         } else {
             server.stop().await;
         }
@@ -138,7 +138,7 @@ async fn a_login_without_the_password_is_refused() {
 
 #[tokio::test]
 async fn parts_of_a_stack_are_killed_and_restarted_by_name() {
-    let options = StackOptions { migrate: false, ..StackOptions::default() };
+    let options = StackOptions { migrate: false, postgres: quick(), ..StackOptions::default() };
     let mut stack = Stack::start(options).await.unwrap();
     for part in ["nats", "postgres"] {
         let before = stack.pid(part).unwrap();

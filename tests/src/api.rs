@@ -44,11 +44,34 @@ impl Api {
         Ok((answer.status().as_u16(), answer.json().await?))
     }
 
+    /// Status, content type and body of a `GET` below `/api/v1` that does not answer JSON.
+    pub async fn text(&self, path: &str) -> Result<(u16, String, String)> {
+        let request = self.http.get(format!("{}/api/v1{path}", self.url)).bearer_auth(&self.token);
+        let answer = request.send().await?;
+        let kind = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let kind = kind.unwrap_or_default().to_owned();
+        Ok((answer.status().as_u16(), kind, answer.text().await?))
+    }
+
     /// Status and JSON body of a `PUT` below `/api/v1`.
     pub async fn put(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
         let request = self.http.put(format!("{}/api/v1{path}", self.url)).bearer_auth(&self.token);
         let answer = request.json(body).send().await?;
         Ok((answer.status().as_u16(), answer.json().await?))
+    }
+
+    /// Status and JSON body, null where there is none, of a `POST` below `/api/v1`.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let request = self.http.post(format!("{}/api/v1{path}", self.url)).bearer_auth(&self.token);
+        let answer = request.json(body).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await.unwrap_or_default()))
+    }
+
+    /// As [`Api::post`], for `DELETE`.
+    pub async fn delete(&self, path: &str) -> Result<(u16, Value)> {
+        let url = format!("{}/api/v1{path}", self.url);
+        let answer = self.http.delete(url).bearer_auth(&self.token).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await.unwrap_or_default()))
     }
 
     /// As [`Api::get`], where anything but 200 is an error.

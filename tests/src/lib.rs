@@ -5,5 +5,6 @@
 
 pub mod api;
 pub mod bus;
+pub mod chaos;
 pub mod database;
 pub mod wait;

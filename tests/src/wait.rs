@@ -24,6 +24,24 @@ pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Result<T, String>)
     }
 }
 
+/// As [`eventually`], for those who say themselves how long, and what a failure means.
+pub async fn within<T>(
+    patience: Duration,
+    what: &str,
+    ask: impl AsyncFn() -> Result<T, String>,
+) -> anyhow::Result<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(missing) if Instant::now() >= deadline => {
+                anyhow::bail!("waited {patience:?} until {what}: {missing}")
+            }
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+}
+
 #[allow(clippy::needless_pass_by_value, reason = "values made in place read best here")]
 /// `Ok` if the two are equal, else what was found.
 pub fn expect<T: PartialEq + std::fmt::Debug>(found: T, wanted: T) -> Result<(), String> {

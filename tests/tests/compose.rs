@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 const TOP_LEVEL_KEYS: &[&str] = &["services", "networks", "volumes"];
 const SERVICE_KEYS: &[&str] = &[
     "build",
+    "cap_add",
     "cap_drop",
     "command",
     "depends_on",
@@ -31,6 +32,7 @@ const SERVICE_KEYS: &[&str] = &[
     "security_opt",
     "shm_size",
     "stop_grace_period",
+    "user",
     "volumes",
 ];
 const BUILD_KEYS: &[&str] = &["context", "target"];

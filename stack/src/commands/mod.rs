@@ -2,6 +2,7 @@
 
 mod detach;
 pub mod down;
+pub mod engine;
 mod start;
 pub mod status;
 pub mod up;

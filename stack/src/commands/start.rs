@@ -99,7 +99,7 @@ impl Startup<'_> {
         let address = format!("127.0.0.1:{}", server.port());
         self.board.done(&format!("PostgreSQL {} runs on {address}", server.version()));
         let url = server.url();
-        let (launch, running) = server.into_parts();
+        let (launch, running) = server.into_parts()?;
         self.board.list(&launch, Some(address));
         self.supervisor.add(launch, running);
         Ok(url)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use muster_schemas::sql;
+
 /// Major and minor are all that is asked for here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
@@ -13,12 +15,21 @@ pub struct Version {
 pub const NATS_MIN: Version = Version { major: 2, minor: 11 };
 /// Older databases lack parts of the SQL in use.
 pub const POSTGRES_MIN: Version = Version { major: 15, minor: 0 };
+/// An older one is left alone: the schema would refuse it.
+pub const TIMESCALE_MIN: Version =
+    Version { major: sql::TIMESCALE_MIN.0, minor: sql::TIMESCALE_MIN.1 };
 
 impl Version {
     /// The first word that looks like a version: `nats-server: v2.15.1`,
     /// `postgres (PostgreSQL) 17.4 (Debian 17.4-1)`, `postgres (PostgreSQL) 18beta1`.
     pub fn find(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(Self::parse)
+    }
+
+    /// Of an extension's control file: `default_version = '2.29.2'`.
+    pub fn of_control_file(text: &str) -> Option<Self> {
+        let line = text.lines().find(|line| line.trim_start().starts_with("default_version"))?;
+        Self::parse(line.split('\'').nth(1)?)
     }
 
     fn parse(word: &str) -> Option<Self> {
@@ -57,5 +68,14 @@ mod tests {
         check("postgres (PostgreSQL) 18beta1", Some((18, 0)));
         check("no version here", None);
         check("", None);
+    }
+
+    #[test]
+    fn an_extension_says_its_version_in_its_control_file() {
+        let text = "# timescaledb\ncomment = 'for 17'\ndefault_version = '2.29.2'\n";
+        let found = Version::of_control_file(text);
+        assert_eq!(found, Some(Version { major: 2, minor: 29 }));
+        assert!(found >= Some(TIMESCALE_MIN));
+        assert_eq!(Version::of_control_file("comment = 'x'"), None);
     }
 }

@@ -1,37 +1,37 @@
-//! A real PostgreSQL of its own: a private cluster in a directory, reachable on loopback only.
-//! It leaves out the schema (the services' migrations make that). Used by `muster-stack up`, by
-//! the pipeline tests and by the benches.
+//! A real PostgreSQL: a private cluster of our own, or, for tests, a server that is named by
+//! `MUSTER_TEST_POSTGRES_URL`, in which each of them has databases of its own. Where the server has
+//! a TimescaleDB that is new enough, databases are made with it. It leaves out the schema (the
+//! services' migrations make that). Used by `muster-stack up`, by the pipeline tests and by the
+//! benches.
 
 mod cluster;
+mod elsewhere;
+mod own;
 mod owner;
 
-use std::net::Ipv4Addr;
+use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::Signal;
-use tempfile::TempDir;
-use tokio::time::{Instant, sleep, timeout};
-use tokio_postgres::error::SqlState;
+use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
 use crate::child::{Child, Launch};
-use crate::{ports, state_dir, temporary_dir};
-use cluster::Cluster;
+use crate::install;
+use crate::logic::version::{TIMESCALE_MIN, Version};
+use elsewhere::Elsewhere;
+use own::OwnServer;
 
 /// The database of the stack itself; tests make others.
 pub const DATABASE: &str = "muster";
 const USER: &str = "muster";
 
-/// Recovery after a crash replays up to `max_wal_size` of log, which takes minutes on a slow disk.
-const READY_TIMEOUT: Duration = Duration::from_secs(300);
-/// A server that was killed leaves backends behind that hold its shared memory until they notice;
-/// a new one ends at once as long as they do. This is ample for them.
-const RESTART_TIMEOUT: Duration = Duration::from_secs(15);
-/// A fast shutdown writes a checkpoint: up to `shared_buffers` of dirty pages.
-const STOP_GRACE: Duration = Duration::from_secs(60);
-/// One attempt to connect over loopback.
+/// Names a server for tests; its user has to be allowed to make databases.
+pub const TEST_URL: &str = "MUSTER_TEST_POSTGRES_URL";
+
+/// One attempt to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a caller may want otherwise.
@@ -43,52 +43,52 @@ pub struct PostgresOptions {
     pub durable: bool,
     /// Further settings, by name, which win over the ones made here.
     pub settings: Vec<(String, String)>,
+    /// A server of our own even where another one is named: it is going to be killed or paused.
+    pub own: bool,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { bin_dir: None, durable: true, settings: Vec::new() }
+        Self { bin_dir: None, durable: true, settings: Vec::new(), own: false }
     }
 }
 
-/// The server and how to reach it. Dropping it ends the process; the data stays, unless it was
-/// started in a temporary directory.
-pub struct PostgresServer {
-    child: Option<Child>,
-    cluster: Cluster,
-    options: PostgresOptions,
-    log: PathBuf,
-    port: u16,
-    /// Last, so that the server is gone before its data is.
-    _temporary: Option<TempDir>,
+impl PostgresOptions {
+    /// The server that tests were told to use, unless this one has to be our own.
+    fn elsewhere(&self) -> Option<String> {
+        let needs_own = self.own || self.durable || !self.settings.is_empty();
+        env::var(TEST_URL).ok().filter(|url| !url.is_empty() && !needs_own)
+    }
+}
+
+/// The server and how to reach it. Dropping it ends the process, if it is our own; the data stays,
+/// unless they were made for a test.
+pub enum PostgresServer {
+    Own(Box<OwnServer>),
+    Elsewhere(Elsewhere),
 }
 
 impl PostgresServer {
     /// Starts a server on the cluster of this state directory, which is made if there is none.
     pub async fn start_in(state: &Path, options: PostgresOptions) -> Result<Self> {
-        Self::start_at(state, options, None).await
+        Ok(Self::Own(Box::new(OwnServer::start_in(state, options).await?)))
     }
 
-    /// Starts a server on a new cluster that goes away with it.
+    /// The server of a test: as [`PostgresServer::start_in`], or the one that tests were told to
+    /// use.
+    pub async fn start_for_test(state: &Path, options: PostgresOptions) -> Result<Self> {
+        match options.elsewhere() {
+            Some(url) => Ok(Self::Elsewhere(Elsewhere::open(&url).await?)),
+            None => Self::start_in(state, options).await,
+        }
+    }
+
+    /// The server of a test, with data that go away with it.
     pub async fn start_temporary(options: PostgresOptions) -> Result<Self> {
-        let dir = temporary_dir()?;
-        let state = dir.path().to_owned();
-        Self::start_at(&state, options, Some(dir)).await
-    }
-
-    async fn start_at(
-        state: &Path,
-        options: PostgresOptions,
-        temporary: Option<TempDir>,
-    ) -> Result<Self> {
-        let state = state_dir(state)?;
-        let cluster = Cluster::open(&state, &options).await?;
-        let log = state.join("logs/postgres.log");
-        let mut server =
-            Self { child: None, cluster, options, log, port: 0, _temporary: temporary };
-        server.start_choosing_a_port().await?;
-        server.ensure_database(DATABASE).await?;
-        Ok(server)
+        match options.elsewhere() {
+            Some(url) => Ok(Self::Elsewhere(Elsewhere::open(&url).await?)),
+            None => Ok(Self::Own(Box::new(OwnServer::start_temporary(options).await?))),
+        }
     }
 
     /// The stack's own database.
@@ -97,177 +97,111 @@ impl PostgresServer {
     }
 
     pub fn database_url(&self, name: &str) -> String {
-        format!("postgres://{USER}:{}@127.0.0.1:{}/{name}", self.cluster.password, self.port)
+        match self {
+            Self::Own(server) => server.database_url(name),
+            Self::Elsewhere(server) => server.database_url(name),
+        }
     }
 
+    /// Of a server of our own.
     pub fn port(&self) -> u16 {
-        self.port
+        match self {
+            Self::Own(server) => server.port(),
+            Self::Elsewhere(_) => 0,
+        }
     }
 
+    /// Of a server of our own that runs.
     pub fn pid(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::pid)
+        match self {
+            Self::Own(server) => server.pid(),
+            Self::Elsewhere(_) => None,
+        }
     }
 
     /// `15.20`, for people.
     pub fn version(&self) -> String {
-        self.cluster.install.version.to_string()
+        match self {
+            Self::Own(server) => server.version(),
+            Self::Elsewhere(server) => server.version().to_owned(),
+        }
+    }
+
+    /// One of PostgreSQL's programs, such as `pg_dump`.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        match self {
+            Self::Own(server) => Ok(server.program(name)),
+            Self::Elsewhere(_) => Ok(install::PostgresInstall::find(None, None)?.program(name)),
+        }
     }
 
     /// What a person should know about where the data went; mostly nothing.
     pub fn notes(&self) -> &[String] {
-        &self.cluster.notes
+        match self {
+            Self::Own(server) => server.notes(),
+            Self::Elsewhere(_) => &[],
+        }
     }
 
     /// Makes a database and answers its address.
     pub async fn create_database(&self, name: &str) -> Result<String> {
         check_name(name)?;
-        let client = self.superuser().await?;
-        let made = client.batch_execute(&format!("CREATE DATABASE {name}")).await;
-        made.with_context(|| format!("could not make the database {name}"))?;
-        Ok(self.database_url(name))
+        match self {
+            Self::Own(server) => server.create_database(name).await,
+            Self::Elsewhere(server) => server.create_database(name).await,
+        }
     }
 
     /// Removes a database, cutting off whoever is connected to it.
     pub async fn drop_database(&self, name: &str) -> Result<()> {
         check_name(name)?;
-        let client = self.superuser().await?;
-        let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        let dropped = client.batch_execute(&statement).await;
-        dropped.with_context(|| format!("could not drop the database {name}"))
+        match self {
+            Self::Own(server) => server.drop_database(name).await,
+            Self::Elsewhere(server) => server.drop_database(name).await,
+        }
     }
 
     /// Starts it again, on the same port and data, and waits until it accepts connections.
     pub async fn start(&mut self) -> Result<()> {
-        if self.child.is_some() {
-            return Ok(());
-        }
-        let deadline = Instant::now() + RESTART_TIMEOUT;
-        let mut pause = Duration::from_millis(50);
-        loop {
-            match self.start_once().await {
-                Err(error) if Instant::now() > deadline => return Err(error),
-                Err(_) => sleep(pause).await,
-                Ok(()) => return Ok(()),
-            }
-            pause = (pause * 2).min(Duration::from_secs(1));
-        }
+        self.ours()?.start().await
     }
 
     /// A fast shutdown: open transactions are rolled back and a checkpoint is written.
     pub async fn stop(&mut self) {
-        if let Some(child) = self.child.take() {
-            child.stop(Signal::SIGINT, STOP_GRACE).await;
+        if let Self::Own(server) = self {
+            server.stop().await;
         }
     }
 
     /// Kills the postmaster; its backends notice and end on their own.
-    pub async fn kill9(&mut self) {
-        if let Some(child) = self.child.take() {
-            child.kill9().await;
+    pub async fn kill9(&mut self) -> Result<()> {
+        self.ours()?.kill9().await;
+        Ok(())
+    }
+
+    /// Sends a signal to it and to all its backends, if it is ours and runs.
+    pub fn signal(&self, signal: Signal) {
+        if let Self::Own(server) = self {
+            server.signal(signal);
         }
     }
 
     /// Hands the running process to somebody who restarts it.
-    pub fn into_parts(self) -> (Launch, Option<Child>) {
-        (self.launch(), self.child)
-    }
-
-    async fn start_choosing_a_port(&mut self) -> Result<()> {
-        let deadline = Instant::now() + RESTART_TIMEOUT;
-        loop {
-            self.port = ports::free_port()?;
-            match self.start_once().await {
-                // Backends of a killed server, or a port taken in between: both pass.
-                Err(_) if Instant::now() < deadline && self.may_pass() => {
-                    sleep(Duration::from_millis(200)).await;
-                }
-                result => return result,
-            }
+    pub fn into_parts(self) -> Result<(Launch, Option<Child>)> {
+        match self {
+            Self::Own(server) => Ok((*server).into_parts()),
+            Self::Elsewhere(_) => bail!("the PostgreSQL of {TEST_URL} is not ours to start"),
         }
     }
 
-    fn may_pass(&self) -> bool {
-        let taken = !ports::is_free(Ipv4Addr::LOCALHOST.into(), self.port);
-        taken || self.cluster.is_in_use()
-    }
-
-    async fn start_once(&mut self) -> Result<()> {
-        self.cluster.remove_stale_lock();
-        let launch = self.launch();
-        let child = launch.spawn()?;
-        if let Err(error) = self.wait_until_ready(&child).await {
-            bail!("PostgreSQL did not start: {error:#}{}", launch.last_lines());
+    fn ours(&mut self) -> Result<&mut OwnServer> {
+        match self {
+            Self::Own(server) => Ok(server),
+            Self::Elsewhere(_) => bail!(
+                "the PostgreSQL of {TEST_URL} is not ours to kill: a test that does so sets \
+                 PostgresOptions::own"
+            ),
         }
-        self.child = Some(child);
-        Ok(())
-    }
-
-    async fn wait_until_ready(&self, child: &Child) -> Result<()> {
-        let deadline = Instant::now() + READY_TIMEOUT;
-        loop {
-            let Err(failure) = self.superuser().await else { return Ok(()) };
-            if let Some(status) = child.exit_status() {
-                bail!("it ended at once ({status})");
-            }
-            if is_refused_login(&failure) || Instant::now() > deadline {
-                return Err(failure);
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn ensure_database(&self, name: &str) -> Result<()> {
-        let client = self.superuser().await?;
-        let statement = "SELECT 1 FROM pg_database WHERE datname = $1";
-        if client.query_opt(statement, &[&name]).await?.is_none() {
-            self.create_database(name).await?;
-        }
-        Ok(())
-    }
-
-    async fn superuser(&self) -> Result<Client> {
-        connect(&self.database_url("postgres")).await
-    }
-
-    fn launch(&self) -> Launch {
-        let mut launch =
-            Launch::new("postgres", self.cluster.install.program("postgres"), &self.log)
-                .arg("-D")
-                .arg(&self.cluster.data_dir);
-        for (key, value) in self.settings() {
-            launch = launch.arg("-c").arg(format!("{key}={value}"));
-        }
-        launch.dir = Some(self.cluster.data_dir.clone());
-        launch.run_as = self.cluster.owner;
-        launch.stop_signal = Signal::SIGINT;
-        // Dropped without a stop: end without a checkpoint, but give back shared memory.
-        launch.farewell = Signal::SIGQUIT;
-        launch.grace = STOP_GRACE;
-        launch
-    }
-
-    fn settings(&self) -> Vec<(String, String)> {
-        let on_off = if self.options.durable { "on" } else { "off" };
-        let port = self.port.to_string();
-        let own = [
-            ("listen_addresses", "127.0.0.1"),
-            ("port", port.as_str()),
-            // Sockets would need a short path; loopback serves everybody here.
-            ("unix_socket_directories", ""),
-            // Fits a laptop beside everything else.
-            ("shared_buffers", "256MB"),
-            // Room for bursts of COPY between checkpoints.
-            ("max_wal_size", "2GB"),
-            // The default of 100 is used up by a few workers' pools and a test's own connections.
-            ("max_connections", "200"),
-            ("fsync", on_off),
-            ("full_page_writes", on_off),
-            ("synchronous_commit", "on"),
-            ("timezone", "UTC"),
-            ("log_timezone", "UTC"),
-        ];
-        let own = own.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        own.into_iter().chain(self.options.settings.iter().cloned()).collect()
     }
 }
 
@@ -281,9 +215,38 @@ pub async fn connect(url: &str) -> Result<Client> {
     Ok(client)
 }
 
-fn is_refused_login(error: &anyhow::Error) -> bool {
-    let code = error.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
-    code == Some(&SqlState::INVALID_PASSWORD)
+/// What a new database is made with: `TimescaleDB`, where the server has one that is new enough.
+/// The first migration then finds it and keeps to it.
+async fn prepare(url: &str) -> Result<()> {
+    let client = connect(url).await?;
+    if timescale_of(&client).await?.is_some_and(|version| version >= TIMESCALE_MIN) {
+        let sql = "CREATE EXTENSION IF NOT EXISTS timescaledb";
+        client.batch_execute(sql).await.context("could not make the database with TimescaleDB")?;
+    }
+    Ok(())
+}
+
+/// The version of `TimescaleDB` that the server has loaded, if it has.
+async fn timescale_of(client: &Client) -> Result<Option<Version>> {
+    let sql = "
+        SELECT default_version FROM pg_available_extensions
+        WHERE name = 'timescaledb'
+          AND current_setting('shared_preload_libraries', true) LIKE '%timescaledb%'";
+    let row = client.query_opt(sql, &[]).await?;
+    Ok(row.and_then(|row| Version::find(row.get(0))))
+}
+
+/// One line for people: what these databases run on.
+pub async fn describe(url: &str) -> Result<String> {
+    let client = connect(url).await?;
+    let version: String = client.query_one("SHOW server_version", &[]).await?.get(0);
+    let version = Version::find(&version).map_or(version, |version| version.to_string());
+    let engine = match timescale_of(&client).await? {
+        Some(timescale) if timescale >= TIMESCALE_MIN => format!("TimescaleDB {timescale}"),
+        Some(timescale) => format!("plain (its TimescaleDB {timescale} is too old)"),
+        None => "plain".to_owned(),
+    };
+    Ok(format!("PostgreSQL {version}, engine: {engine}"))
 }
 
 /// Names go into statements as they are, so only plain ones are taken.

@@ -11,8 +11,8 @@ use muster_schemas::codec::decode;
 use muster_schemas::conditions::{Candidate, CandidateState, Condition, Op};
 use muster_schemas::configuration::{AppliedConfiguration, CentralConfiguration, Settings};
 use muster_schemas::control::{
-    ConfigRequest, Health, LiveRequest, LiveTopic, ProcessList, Reply, ResendAnswer, ResendRequest,
-    Status,
+    ConfigRequest, Health, LiveRequest, LiveTopic, LossCause, ProcessList, Reply, ResendAnswer,
+    ResendRequest, Status,
 };
 use muster_schemas::inventory::{Inventory, InventoryItem};
 use muster_schemas::{Channel, Envelope, HostId, Kind};
@@ -103,7 +103,8 @@ async fn every_verb_answers_and_every_refusal_has_a_reason() {
     assert!(refusal(&running, "dance", &()).await.contains("unknown verb"));
     assert!(refusal(&running, "live", &"now").await.contains("invalid type"));
     let mut resend = ResendRequest { channel: Channel::Logs, epoch: 1, from: 1, to: 9, attempt: 1 };
-    assert!(refusal(&running, "resend", &resend).await.contains("epoch"));
+    let answer: ResendAnswer = ask_for(&running, "resend", &resend).await;
+    assert_eq!(answer.losses[0].cause, LossCause::UnknownEpoch);
     resend.from = 20;
     assert!(refusal(&running, "resend", &resend).await.contains("from is 20"));
 }

@@ -1,5 +1,7 @@
 //! The schema: safe from many processes at once, and never used by a binary that is older.
 
+use muster_ingest_worker::io::transfer::copy;
+use muster_runtime::database;
 use muster_runtime::migrate::{check, migrate};
 use muster_schemas::sql::{Engine, MIGRATIONS};
 use muster_stack::{PostgresOptions, PostgresServer};
@@ -10,18 +12,49 @@ async fn many_processes_may_migrate_at_once() {
     let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
     let server = PostgresServer::start_temporary(options).await.unwrap();
     let url = server.create_database("migrations").await.unwrap();
-    assert_eq!(check(&url).await.unwrap(), ["main_job", "agent_in_full"]);
+    let all: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();
+    assert_eq!(check(&url).await.unwrap(), all);
     let together = (0..5).map(|_| migrate(&url));
     let done = futures::future::try_join_all(together).await.unwrap();
-    let applied: Vec<_> = done.iter().flat_map(|migrated| &migrated.applied).collect();
-    assert_eq!(applied, [&"main_job", &"agent_in_full"]);
+    let applied: Vec<&str> = done.iter().flat_map(|migrated| migrated.applied.clone()).collect();
+    assert_eq!(applied, all);
     assert!(check(&url).await.unwrap().is_empty());
 
     let database = Database::connect(&url).await.unwrap();
     let newer = "INSERT INTO muster_migrations (version, name) VALUES (999, 'future')";
     database.client.execute(newer, &[]).await.unwrap();
-    let refused = migrate(&url).await.unwrap_err().to_string();
-    assert!(refused.contains("newer than the"), "{refused}");
+    let pool = database::pool(&url, "test", 1).unwrap();
+    let elsewhere = server.create_database("elsewhere").await.unwrap();
+    migrate(&elsewhere).await.unwrap();
+    for refused in [
+        migrate(&url).await.map(drop),
+        check(&url).await.map(drop),
+        database::wait_for_schema(&pool).await,
+        copy(&url, &elsewhere, false, &|_| ()).await,
+        copy(&elsewhere, &url, false, &|_| ()).await,
+    ] {
+        let refused = format!("{:#}", refused.unwrap_err());
+        assert!(refused.contains("newer than the"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_half_way_leaves_nothing_and_can_be_done_again() {
+    let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
+    let server = PostgresServer::start_temporary(options).await.unwrap();
+    let url = server.create_database("half_way").await.unwrap();
+    let database = Database::connect(&url).await.unwrap();
+    // The second one makes many tables before this one, which is in its way.
+    let obstacle = "CREATE SEQUENCE agent_settings_version";
+    database.client.batch_execute(obstacle).await.unwrap();
+    let failure = format!("{:#}", migrate(&url).await.unwrap_err());
+    assert!(failure.contains("migration 2 (agent_in_full) failed"), "{failure}");
+    let sql = "SELECT to_regclass('log_lines') IS NULL, to_regclass('host_samples') IS NOT NULL";
+    let row = database.client.query_one(sql, &[]).await.unwrap();
+    assert_eq!((row.get::<_, bool>(0), row.get::<_, bool>(1)), (true, true));
+    assert_eq!(database.count("muster_migrations").await.unwrap(), 1);
+    database.client.batch_execute("DROP SEQUENCE agent_settings_version").await.unwrap();
+    assert_eq!(migrate(&url).await.unwrap().applied.len(), MIGRATIONS.len() - 1);
 }
 
 /// What a database of the first version has been left as by its services.
@@ -43,7 +76,7 @@ async fn a_database_of_the_first_version_keeps_its_rows_and_takes_new_ones() {
     let database = Database::connect(&url).await.unwrap();
     let first = [Engine::Plain.sql(), MIGRATIONS[0].sql, FIRST_VERSION];
     database.client.batch_execute(&first.join(";\n")).await.unwrap();
-    assert_eq!(migrate(&url).await.unwrap().applied, ["agent_in_full"]);
+    assert_eq!(migrate(&url).await.unwrap().applied.len(), MIGRATIONS.len() - 1);
     let sql = "
         SELECT muster_ensure_partitions('2026-01-01', '2026-01-03');
         INSERT INTO disk_samples VALUES

@@ -24,10 +24,15 @@ pub async fn start(options: StackOptions) -> Running {
 pub async fn start_with_gateway() -> (Running, Api) {
     let options = StackOptions { ingest_workers: 1, gateway: true, ..StackOptions::default() };
     let running = start(options).await;
+    let api = sign_in(&running).await;
+    (running, api)
+}
+
+/// As the gateway's administrator.
+pub async fn sign_in(running: &Running) -> Api {
     let admin = running.stack.admin();
     let api = Api::sign_in(running.stack.gateway_url(), &admin.username, &admin.password).await;
-    let api = api.expect("the administrator can sign in");
-    (running, api)
+    api.expect("the administrator can sign in")
 }
 
 /// So many ingest workers and nothing else.

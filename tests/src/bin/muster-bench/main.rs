@@ -2,10 +2,12 @@
 //! measured in the same run. Loopback only, bounded in count and time.
 
 mod agent;
+mod chaos;
 mod figures;
 mod ingest;
 mod peers;
 mod process;
+mod query;
 mod replay;
 mod scan;
 mod tail;
@@ -17,13 +19,21 @@ use clap::{Parser, ValueEnum};
 
 use figures::Figures;
 
-/// Measures Muster on this machine. With no name: everything.
+/// Measures Muster on this machine. With no name: everything but chaos, which is no measure.
 #[derive(Parser)]
 struct Arguments {
     what: Option<Bench>,
-    /// How long the agent is measured beside its peers.
+    /// How long the agent is measured beside its peers, and how long there is chaos.
     #[arg(long, default_value_t = 3)]
     minutes: u64,
+    /// How many hosts the database of the query bench has.
+    #[arg(long, default_value_t = 500)]
+    query_hosts: usize,
+    /// Of chaos, to have the same again.
+    #[arg(long)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    sizes: ingest::Sizes,
     /// One JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
@@ -33,9 +43,13 @@ struct Arguments {
 enum Bench {
     Agent,
     Ingest,
+    /// A part of `ingest`.
+    Query,
+    Chaos,
 }
 
-#[tokio::main(flavor = "current_thread")]
+// Two connections at once are a limit only if one thread does not serve both.
+#[tokio::main]
 async fn main() -> ExitCode {
     match run(&Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,13 +64,19 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let wanted = |bench| arguments.what.is_none_or(|what| what == bench);
     let mut figures = Figures::default();
     if wanted(Bench::Ingest) {
-        ingest::measure(&mut figures).await?;
+        ingest::measure(&mut figures, arguments.sizes).await?;
+    }
+    if wanted(Bench::Ingest) || wanted(Bench::Query) {
+        query::measure(&mut figures, arguments.query_hosts).await?;
     }
     if wanted(Bench::Agent) {
         scan::measure(&mut figures)?;
         tail::measure(&mut figures).await?;
         replay::measure(&mut figures).await?;
         agent::measure(&mut figures, arguments.minutes).await?;
+    }
+    if arguments.what == Some(Bench::Chaos) {
+        chaos::measure(&mut figures, arguments.minutes, arguments.seed).await?;
     }
     if arguments.json {
         figures.print_json();

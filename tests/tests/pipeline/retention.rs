@@ -1,0 +1,146 @@
+//! What is older than it is kept goes, and nothing else: by hand, by the workers, and over REST.
+
+use deadpool_postgres::Pool;
+use muster_ingest_worker::io::retention::enforce;
+use muster_runtime::migrate::migrate;
+use muster_runtime::{database, now_ms, storage};
+use muster_schemas::retention::{DAY_MS, Policy, Rule};
+use muster_stack::{PostgresOptions, PostgresServer, StackOptions};
+use muster_tests::api::Api;
+use muster_tests::bus::TestHost;
+use muster_tests::database::Database;
+use muster_tests::wait::{eventually, expect};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::setup::{Running, start};
+
+/// Ten days of hourly rows of two hosts, one of them with a label, that end now.
+const TEN_DAYS: &str = "
+    INSERT INTO hosts (id, labels) VALUES ('lab-1', '{\"env\":\"test\"}'), ('web-1', '{}');
+    SELECT muster_ensure_partitions((now() - interval '10 days')::date, now()::date);
+    INSERT INTO sensor_samples
+    SELECT host, ts, 'cpu', 40
+    FROM unnest(ARRAY['lab-1', 'web-1']) AS host,
+         generate_series(now() - interval '10 days', now(), '1 hour') AS ts;
+    INSERT INTO events (host_id, at, kind, detail, published_at) VALUES
+        ('web-1', now() - interval '400 days', 'online', '{}', now()),
+        ('web-1', now() - interval '400 days', 'online', '{}', NULL),
+        ('web-1', now(), 'online', '{}', now());
+    INSERT INTO host_inventory_history (host_id, kind, at, detail) VALUES
+        ('web-1', 'system', now() - interval '2000 days', '1'),
+        ('web-1', 'system', now() - interval '1900 days', '2'),
+        ('web-1', 'system', now() - interval '10 days', '3');
+    ANALYZE;";
+
+fn rule(scope: &str, label: Option<&str>, keep_days: i64) -> Rule {
+    Rule { scope: scope.into(), label: label.map(str::to_owned), keep_days }
+}
+
+async fn days_of(database: &Database, host: &str) -> i64 {
+    let sql = "
+        SELECT count(DISTINCT (ts AT TIME ZONE 'UTC')::date) FROM sensor_samples
+        WHERE host_id = $1";
+    database.client.query_one(sql, &[&host]).await.unwrap().get(0)
+}
+
+async fn remove(pool: &Pool, policy: &Policy) -> muster_ingest_worker::io::retention::Removed {
+    enforce(pool, policy, now_ms(), &CancellationToken::new()).await.unwrap()
+}
+
+#[tokio::test]
+async fn days_go_whole_labels_thin_out_and_a_reader_only_puts_it_off() {
+    let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
+    let server = PostgresServer::start_temporary(options).await.unwrap();
+    let url = server.create_database("kept").await.unwrap();
+    migrate(&url).await.unwrap();
+    let database = Database::connect(&url).await.unwrap();
+    database.client.batch_execute(TEN_DAYS).await.unwrap();
+    let pool = database::pool(&url, "test", 2).unwrap();
+    let policy = Policy { rules: vec![rule("raw", None, 6), rule("raw", Some("env=test"), 3)] };
+
+    let plan = storage::plan_of(&database.client, &policy, now_ms()).await.unwrap();
+    let table = |name: &str| plan.tables.iter().find(|table| table.table == name).unwrap();
+    let sensors = table("sensor_samples");
+    assert_eq!((sensors.days, sensors.labels[0].hosts, sensors.labels[0].days), (4, 1, 3));
+    // Of the first of the four days only a part was there.
+    assert!((2 * 73..=2 * 96).contains(&sensors.rows), "{}", sensors.rows);
+    assert_eq!((table("events").rows, table("events").exact), (1, true));
+    assert_eq!(table("host_inventory_history").rows, 1);
+
+    let reader = Database::connect(&url).await.unwrap();
+    reader.client.batch_execute("BEGIN; SELECT count(*) FROM sensor_samples").await.unwrap();
+    let removed = remove(&pool, &policy).await;
+    assert_eq!((removed.left, days_of(&database, "web-1").await), (1, 11));
+    reader.client.batch_execute("COMMIT").await.unwrap();
+
+    let removed = remove(&pool, &policy).await;
+    assert_eq!((removed.left, removed.days), (0, 4));
+    assert_eq!(days_of(&database, "web-1").await, 7);
+    assert_eq!(days_of(&database, "lab-1").await, 4);
+    assert_eq!(database.count("events").await.unwrap(), 2);
+    assert_eq!(database.count("host_inventory_history").await.unwrap(), 2);
+    let again = remove(&pool, &policy).await;
+    assert_eq!((again.days, again.rows, again.left), (0, 0, 0));
+}
+
+async fn start_quick() -> (Running, Api) {
+    let options = StackOptions { ingest_workers: 1, gateway: true, ..StackOptions::default() };
+    let running = start(options.env("MUSTER_INGEST_WORKER_RETENTION_EVERY", "1s")).await;
+    let admin = running.stack.admin();
+    let api = Api::sign_in(running.stack.gateway_url(), &admin.username, &admin.password).await;
+    (running, api.unwrap())
+}
+
+#[tokio::test]
+async fn rules_are_set_over_rest_and_heeded_by_the_worker() {
+    let (running, api) = start_quick().await;
+    running.database.client.batch_execute(TEN_DAYS).await.unwrap();
+    let (_, kept) = api.get("/retention").await.unwrap();
+    assert_eq!((&kept["version"], &kept["rules"]), (&json!(0), &json!([])));
+    assert_eq!(kept["groups"][0]["keep_days"], 14, "{kept}");
+    let sizes = api.read("/storage").await.unwrap();
+    let sensors = sizes["tables"].as_array().unwrap().iter();
+    let sensors = sensors.clone().find(|table| table["table"] == "sensor_samples").unwrap();
+    assert!(sensors["bytes"].as_i64() > Some(0) && sensors["rows_per_day"] == 48, "{sensors}");
+    let hosts = api.read("/storage/hosts?limit=1").await.unwrap();
+    assert_eq!((hosts["items"].as_array().unwrap().len(), &hosts["next"]), (1, &json!("1")));
+
+    let bad = json!({ "rules": [{ "scope": "raw", "keep_days": 6 }, { "scope": "rwa", "keep_days": 6 }] });
+    let (status, problem) = api.put("/retention", &bad).await.unwrap();
+    assert_eq!((status, &problem["field"]), (422, &json!("rules[1].scope")), "{problem}");
+    let good = json!({ "rules": [
+        { "scope": "raw", "keep_days": 6 }, { "scope": "raw", "label": "env=test", "keep_days": 3 },
+    ] });
+    let draft = api.post("/retention/plan", &good).await.unwrap();
+    assert_eq!((draft.0, draft.1["days"].as_i64() >= Some(4)), (200, true), "{}", draft.1);
+    let (_, now) = api.get("/retention/plan").await.unwrap();
+    assert_eq!(now["days"], 0, "{now}");
+    assert_eq!(days_of(&running.database, "web-1").await, 11);
+
+    let (status, kept) = api.put("/retention", &good).await.unwrap();
+    assert_eq!(
+        (status, &kept["version"], &kept["groups"][0]["keep_days"]),
+        (200, &json!(1), &json!(6))
+    );
+    eventually("the worker has removed what is old", async || {
+        let of = async |host| days_of(&running.database, host).await;
+        expect((of("web-1").await, of("lab-1").await), (7, 4))
+    })
+    .await;
+
+    // What retention would drop at once is not taken either, and a label shortens that too.
+    let (host, lab) = (TestHost::new("web-1"), TestHost::new("lab-1"));
+    for (host, days) in [(&host, 5), (&host, 8), (&lab, 2), (&lab, 5)] {
+        let frame = host.frame(days, &[now_ms() - days * DAY_MS]);
+        running.bus.publish_frame(&frame, "").await.unwrap();
+    }
+    eventually("late samples are stored, later ones are dead", async || {
+        let of =
+            async |host: &TestHost| running.database.ledger(&host.id, "telemetry").await.unwrap();
+        let wanted = |stored: &str, dead: &str| Some((stored.to_owned(), dead.to_owned()));
+        expect(of(&host).await, wanted("{[5,6)}", "{[8,9)}"))?;
+        expect(of(&lab).await, wanted("{[2,3)}", "{[5,6)}"))
+    })
+    .await;
+}
