@@ -44,10 +44,11 @@ RUN groupadd --gid 10001 muster \
 USER 10001:10001
 
 FROM runtime AS agent
-# A new volume takes over the owner of what it covers.
+# Most logs, the runtime's socket and what processes read and write are for root alone to see. What
+# it needs of root's privileges is little: see docker-compose.yml. A new volume takes over the owner
+# of what it covers.
 USER root
-RUN install --directory --owner=muster --group=muster --mode=0700 /var/lib/muster-agent
-USER 10001:10001
+RUN install --directory --mode=0700 /var/lib/muster-agent
 COPY --from=build /out/muster-agent /usr/local/bin/
 ENTRYPOINT ["muster-agent"]
 
