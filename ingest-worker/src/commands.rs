@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::io::retention::enforce;
+use crate::io::retention::{Thinned, agreed_ms, enforce};
 use crate::io::transfer;
 
 /// What ingest workers consume.
@@ -51,7 +51,9 @@ pub async fn retention(config: &Config, only_plan: bool) -> Result<()> {
         return Ok(());
     }
     let pool = database::pool(&config.postgres_url, "muster-ingest-worker", 1)?;
-    let removed = enforce(&pool, &policy, now_ms(), &CancellationToken::new()).await?;
+    let now = agreed_ms(&pool).await?;
+    let (mut thinned, stop) = (Thinned::default(), CancellationToken::new());
+    let removed = enforce(&pool, &policy, now, &mut thinned, &stop).await?;
     if removed.elsewhere {
         bail!("a worker is removing what is old at this moment");
     }

@@ -33,6 +33,10 @@ pub struct Config {
     /// it, the broker is told so. The same for all workers.
     #[serde(with = "humantime_serde")]
     pub ack_wait: Duration,
+    /// When what is taken from the stream had waited there for longer, what is fresh is stored
+    /// beside it, ahead of its turn.
+    #[serde(with = "humantime_serde")]
+    pub fresh_after: Duration,
     /// Older samples go to the dead-letter stream, even where retention would keep them.
     #[serde(with = "humantime_serde")]
     pub late_max: Duration,
@@ -63,6 +67,8 @@ impl Default for Config {
             batch_wait: Duration::from_millis(200),
             // A worker that was killed costs its messages half a minute.
             ack_wait: Duration::from_secs(30),
+            // A restart of a worker or of the database is made up for in less.
+            fresh_after: Duration::from_secs(15),
             // As long as the broker waits before it hands out again what a worker died with.
             repair_after: Duration::from_secs(30),
             // Retention decides; this is for who wants to refuse more.
@@ -86,6 +92,7 @@ impl muster_runtime::Config for Config {
         within("batch_bytes", self.batch_bytes, 1 << 10..=1 << 28)?;
         within("batch_wait", self.batch_wait, Duration::ZERO..=Duration::from_secs(10))?;
         within("ack_wait", self.ack_wait, Duration::from_secs(1)..=Duration::from_secs(600))?;
+        within("fresh_after", self.fresh_after, Duration::from_millis(100)..=DAY)?;
         within("late_max", self.late_max, DAY..=3650 * DAY)?;
         within("late_lines_max", self.late_lines_max, DAY..=3650 * DAY)?;
         within("repair_after", self.repair_after, Duration::from_millis(100)..=DAY)?;

@@ -1,5 +1,6 @@
 //! The worker at work: take a batch, bury what is dead, store the rest, acknowledge.
 
+mod fresh;
 pub mod retention;
 mod showing;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use async_nats::connection::State;
 use async_nats::jetstream::{self, Context, Message};
+use deadpool_postgres::Pool;
 use muster_nats::consume::{BatchLimits, BatchSource, acknowledge, in_progress};
 use muster_nats::publish::{ACK_TIMEOUT, retry_delay};
 use muster_nats::{BusOptions, ConsumerName, connect};
@@ -22,11 +24,11 @@ use muster_schemas::logs::LogFrame;
 use muster_schemas::signals::Signal;
 use muster_schemas::telemetry::TelemetryFrame;
 use muster_schemas::{Channel, Envelope, MessageId};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use crate::config::Config;
 use crate::io::from_bus::{backlog, bury, incoming, oldest_at};
@@ -47,6 +49,9 @@ const BATCHES_AHEAD: usize = 1;
 /// the one before it is entered in the ledger, committed and acknowledged. Only one copies at a
 /// time (see `Store`), so a third would only wait.
 const WRITERS: usize = 2;
+
+/// A batch takes a second; whoever stops containers waits for ten.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// One for each batch under way and each of the loops beside them, some to spare.
 const CONNECTIONS: usize = 16;
@@ -77,8 +82,12 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
 
     tasks.spawn(watch_bus(context.client().clone(), health.clone(), stop.clone()));
     let kept = Arc::new(Kept::new(&config));
+    if !read_rules(&kept, &pool, &stop).await {
+        return Ok(());
+    }
     let every = config.retention_every;
-    tasks.spawn(retention::keep(pool.clone(), kept.clone(), every, stop.clone()));
+    tasks.spawn(retention::heed(pool.clone(), kept.clone(), every, stop.clone()));
+    tasks.spawn(retention::remove(pool.clone(), kept.clone(), every, stop.clone()));
     let store = Arc::new(Store::new(pool));
     let meters = Meters::default();
     tasks.spawn(showing::show(meters.clone(), stop.clone()));
@@ -92,6 +101,20 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
         ended.context("a part of the worker failed")??;
     }
     Ok(())
+}
+
+/// Before anything is taken from the bus: by the default rules it might be refused that is to be
+/// kept. `false` if it was told to stop.
+async fn read_rules(kept: &Kept, pool: &Pool, stop: &CancellationToken) -> bool {
+    for attempt in 1.. {
+        let Err(error) = kept.read(pool).await else { return true };
+        warn!("the retention rules were not read, trying again: {error:#}");
+        tokio::select! {
+            () = sleep(retry_delay(attempt)) => {}
+            () = stop.cancelled() => break,
+        }
+    }
+    false
 }
 
 /// Keeps the readiness true to the connection.
@@ -161,10 +184,13 @@ impl Worker {
             .ack_wait(self.config.ack_wait);
         let every = source.sign_of_life_every();
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
-        let reader = read_batches::<T>(source, self.kept.clone(), sender);
-        let reader = tokio::spawn(reader);
+        let (behind, is_behind) = watch::channel(false);
+        let reader = tokio::spawn(self.clone().read_batches::<T>(source, behind, sender));
         let batches = Arc::new(Mutex::new(batches));
         let mut writers = JoinSet::new();
+        if writers_of(T::CHANNEL) > 1 {
+            writers.spawn(self.clone().store_fresh::<T>(consumer, limits, is_behind));
+        }
         for _ in 0..writers_of(T::CHANNEL) {
             writers.spawn(self.clone().write_batches::<T>(consumer, batches.clone(), every));
         }
@@ -173,6 +199,25 @@ impl Worker {
         }
         reader.abort();
         Ok(())
+    }
+
+    /// Takes and decodes batches ahead of the writers, which are then never kept waiting by either.
+    async fn read_batches<T: Write>(
+        self,
+        mut source: BatchSource,
+        behind: watch::Sender<bool>,
+        batches: mpsc::Sender<Batch<T>>,
+    ) {
+        source.open().await;
+        loop {
+            let messages = source.next().await;
+            self.look_behind(&behind, &messages);
+            let sorted = sort_by::<T>(&incoming(&messages), self.kept.rules());
+            let batch = Batch { messages, sorted };
+            if !source.hand_on(&batches, batch, |batch| batch.messages.as_slice()).await {
+                return;
+            }
+        }
     }
 
     /// Stores one batch after the other until told to stop.
@@ -190,7 +235,11 @@ impl Worker {
             };
             let started = Instant::now();
             let work = self.process::<T>(consumer, &batch);
-            if !in_progress(&batch.messages, every, work).await {
+            let is_done = tokio::select! {
+                is_done = in_progress(&batch.messages, every, work) => is_done,
+                () = self.stop_is_due() => false,
+            };
+            if !is_done {
                 return Ok(());
             }
             let channel = T::CHANNEL.as_str();
@@ -198,6 +247,13 @@ impl Worker {
             metrics::histogram!("muster_ingest_batch_seconds", "channel" => channel)
                 .record(seconds);
         }
+    }
+
+    /// A batch that neither the database nor the bus lets end is given up some time after the word
+    /// to stop: the transaction is rolled back, and the broker keeps the messages.
+    async fn stop_is_due(&self) {
+        self.stop.cancelled().await;
+        sleep(STOP_GRACE).await;
     }
 
     /// `false` if it was told to stop before the batch was stored; the broker keeps it.
@@ -330,23 +386,6 @@ fn writers_of(channel: Channel) -> usize {
 struct Batch<T> {
     messages: Vec<Message>,
     sorted: Sorted<T>,
-}
-
-/// Takes and decodes batches ahead of the writer, which is then never kept waiting by either.
-async fn read_batches<T: Write>(
-    mut source: BatchSource,
-    kept: Arc<Kept>,
-    batches: mpsc::Sender<Batch<T>>,
-) {
-    source.open().await;
-    loop {
-        let messages = source.next().await;
-        let sorted = sort_by::<T>(&incoming(&messages), kept.rules());
-        let batch = Batch { messages, sorted };
-        if !source.hand_on(&batches, batch, |batch| batch.messages.as_slice()).await {
-            return;
-        }
-    }
 }
 
 /// A message and what it says.

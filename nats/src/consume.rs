@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::{AckKind, Context, Message};
 use futures::StreamExt;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval_at, sleep, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::definitions::{ConsumerName, apply_consumer, apply_streams};
@@ -105,40 +105,16 @@ impl BatchSource {
     }
 
     async fn try_next(&mut self) -> Result<Vec<Message>> {
-        let limits = self.limits;
         if self.messages.is_none() {
             self.messages = Some(self.pull().await?);
         }
-        let messages = self.messages.as_mut().context("the pull has ended")?;
-        let first = messages.next().await.context("the pull has ended")??;
-        let deadline = Instant::now() + limits.wait;
-        let mut bytes = first.payload.len();
-        let mut batch = vec![first];
-        while batch.len() < limits.messages_max && bytes < limits.bytes_max {
-            match timeout_at(deadline, messages.next()).await {
-                Ok(Some(Ok(message))) => {
-                    bytes += message.payload.len();
-                    batch.push(message);
-                }
-                // The next call will see the trouble; what is here is worth storing.
-                Ok(Some(Err(_)) | None) | Err(_) => break,
-            }
-        }
-        Ok(batch)
+        batch_of(self.messages.as_mut().context("the pull has ended")?, self.limits).await
     }
 
     async fn pull(&self) -> Result<pull::Stream> {
         apply_streams(&self.context, self.replicas).await?;
-        apply_consumer(&self.context, self.consumer, self.ack_wait)
-            .await?
-            .stream()
-            .max_messages_per_batch(self.limits.messages_max)
-            .max_bytes_per_batch(PREFETCH_BYTES_MAX)
-            .heartbeat(IDLE_HEARTBEAT)
-            .expires(PULL_EXPIRES)
-            .messages()
-            .await
-            .context("cannot pull")
+        let consumer = apply_consumer(&self.context, self.consumer, self.ack_wait).await?;
+        pulled(consumer, self.limits).await
     }
 
     /// Hands a batch on, however long it takes until somebody has room for it. While that is
@@ -171,6 +147,42 @@ impl BatchSource {
     }
 }
 
+/// The messages of a consumer as they come.
+pub(crate) async fn pulled(consumer: PullConsumer, limits: BatchLimits) -> Result<pull::Stream> {
+    consumer
+        .stream()
+        .max_messages_per_batch(limits.messages_max)
+        .max_bytes_per_batch(PREFETCH_BYTES_MAX)
+        .heartbeat(IDLE_HEARTBEAT)
+        .expires(PULL_EXPIRES)
+        .messages()
+        .await
+        .context("cannot pull")
+}
+
+/// The next batch, of one message at least. Dropping the future loses only what is not
+/// acknowledged.
+pub(crate) async fn batch_of(
+    messages: &mut pull::Stream,
+    limits: BatchLimits,
+) -> Result<Vec<Message>> {
+    let first = messages.next().await.context("the pull has ended")??;
+    let deadline = Instant::now() + limits.wait;
+    let mut bytes = first.payload.len();
+    let mut batch = vec![first];
+    while batch.len() < limits.messages_max && bytes < limits.bytes_max {
+        match timeout_at(deadline, messages.next()).await {
+            Ok(Some(Ok(message))) => {
+                bytes += message.payload.len();
+                batch.push(message);
+            }
+            // The next call will see the trouble; what is here is worth storing.
+            Ok(Some(Err(_)) | None) | Err(_) => break,
+        }
+    }
+    Ok(batch)
+}
+
 /// Does `work` on messages, and tells the broker all the while that they are worked on: however
 /// long the database holds it up, nobody else is given them.
 pub async fn in_progress<T>(
@@ -179,13 +191,18 @@ pub async fn in_progress<T>(
     work: impl Future<Output = T>,
 ) -> T {
     let mut ticks = interval_at(Instant::now() + every, every);
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            biased;
-            done = &mut work => return done,
-            _ = ticks.tick() => say_in_progress(messages, every).await,
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let telling = async {
+        loop {
+            ticks.tick().await;
+            say_in_progress(messages, every).await;
         }
+    };
+    // Side by side: a bus that does not take it must not keep the work waiting.
+    tokio::select! {
+        biased;
+        done = work => done,
+        never = telling => never,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod connect;
 pub mod consume;
 pub mod dead;
 pub mod definitions;
+pub mod fresh;
 pub mod headers;
 pub mod letters;
 pub mod overview;

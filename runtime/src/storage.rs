@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use muster_schemas::retention::plan::{
     Day, Labels, OldRows, Plan, Series, old_rows_condition, plan, row_tables,
 };
-use muster_schemas::retention::{Policy, RowTable, Rule, horizon};
+use muster_schemas::retention::{Policy, Rule, horizon};
 use tokio_postgres::Client;
 
 use crate::time::system_time;
@@ -79,24 +79,11 @@ pub async fn labels(client: &Client) -> Result<Labels> {
     Ok(all)
 }
 
-/// The tables of [`row_tables`] that this database has.
-pub async fn known_row_tables(client: &Client) -> Result<Vec<RowTable>> {
-    let sql = "
-        SELECT table_name::text, column_name::text FROM information_schema.columns
-        WHERE table_schema = current_schema()";
-    let rows = client.query(sql, &[]).await.context("cannot read which columns there are")?;
-    let known: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let is_known = |table: &RowTable| {
-        known.iter().any(|(name, column)| name == table.name && column == table.time)
-    };
-    Ok(row_tables().filter(is_known).collect())
-}
-
 /// What a policy would remove now.
 pub async fn plan_of(client: &Client, policy: &Policy, now_ms: i64) -> Result<Plan> {
     let (series, hosts) = (series(client).await?, labels(client).await?);
     let mut rows = Vec::new();
-    for table in known_row_tables(client).await? {
+    for table in row_tables() {
         let before = system_time(horizon(now_ms, policy.keep_days(table.name)));
         let sql = format!(
             "SELECT count(*) FROM (SELECT FROM {} AS old WHERE {} LIMIT {COUNT_MAX}) AS found",

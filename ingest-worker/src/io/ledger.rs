@@ -1,6 +1,6 @@
 //! The ledger: what is accounted for, and the deduplication.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
@@ -13,6 +13,11 @@ use crate::logic::ranges::multirange;
 /// How many (host, channel, epoch) a worker remembers as present. 200,000 are some 20 MB and more
 /// hosts than one database carries; past it the memory starts afresh.
 const KNOWN_MAX: usize = 200_000;
+
+/// Rows of the ledger are updated by joining them to a list in the order of their keys. A nested
+/// loop goes through them, and locks them, in that order; a hash join would in whatever order they
+/// lie in the table, and two workers could each wait for the other.
+pub const IN_ORDER: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
 /// A row of the ledger.
 pub type Key = (HostId, Channel, i64);
@@ -96,6 +101,32 @@ impl Entries {
             columns.3.push(multirange(numbers.clone()));
         }
         columns
+    }
+
+    /// Locks the rows of these and of `others`, in the order of all workers. For who changes rows
+    /// in more than one statement; a single one goes through them in that order by itself
+    /// ([`IN_ORDER`]).
+    pub async fn lock_with(
+        &self,
+        others: &Self,
+        transaction: &Transaction<'_>,
+    ) -> Result<(), Error> {
+        let keys: BTreeSet<&Key> = self.by_key.keys().chain(others.by_key.keys()).collect();
+        let hosts: Vec<&str> = keys.iter().map(|(host, _, _)| host.as_str()).collect();
+        let channels: Vec<&str> = keys.iter().map(|(_, channel, _)| channel.as_str()).collect();
+        let epochs: Vec<i64> = keys.iter().map(|(_, _, epoch)| *epoch).collect();
+        let sql = "
+            SELECT FROM unnest($1::text[], $2::text[], $3::int8[]) WITH ORDINALITY
+                AS u (host_id, channel, epoch, place)
+            JOIN ledger USING (host_id, channel, epoch)
+            ORDER BY u.place
+            FOR NO KEY UPDATE OF ledger";
+        transaction.query(sql, &[&hosts, &channels, &epochs]).await?;
+        Ok(())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
     }
 
     /// Adds the numbers as stored: no longer as lost, nor as dead where a dead letter was tried

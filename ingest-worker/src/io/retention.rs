@@ -5,16 +5,19 @@
 //! worker that is killed or paused holds nobody up. What cannot be done now is done by a later
 //! pass; doing something twice changes nothing.
 
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use deadpool_postgres::Pool;
+use anyhow::{Context, Result, ensure};
+use deadpool_postgres::{Client, Pool};
 use muster_runtime::storage;
-use muster_runtime::time::system_time;
+use muster_runtime::time::{now_ms, system_time};
 use muster_schemas::retention::plan::{
-    Day, Labels, Series, dropped_days, hosts_with, old_rows_condition, thinned_days,
+    Day, Labels, Series, dropped_days, hosts_with, old_rows_condition, row_tables, thinned_days,
 };
-use muster_schemas::retention::{Policy, RowTable, horizon};
+use muster_schemas::retention::{Label, Policy, RowTable, horizon};
 use tokio::time::sleep;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -42,6 +45,17 @@ const HOSTS_AT_ONCE: usize = 4;
 /// Some 50 ms of work.
 const ROWS_AT_ONCE: i64 = 5_000;
 
+/// A worker whose clock differs by more from the database's removes nothing: one of the two is
+/// wrong, and what is removed is gone. Days are removed whole, so that less makes no difference.
+const CLOCKS_APART_MAX_MS: i64 = 600_000;
+
+/// From which days of which tables hosts with a label were removed in earlier passes, and which
+/// hosts. Intake takes nothing for them that old, so that they need not be looked at again.
+#[derive(Debug, Default)]
+pub struct Thinned {
+    hosts: HashMap<(String, i64, Label), u64>,
+}
+
 /// What a pass has removed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Removed {
@@ -64,27 +78,54 @@ struct Pass<'a> {
     policy: &'a Policy,
     now_ms: i64,
     stop: &'a CancellationToken,
+    thinned: &'a mut Thinned,
     removed: Removed,
 }
 
-/// Removes all that the policy no longer keeps.
+/// By how much the database's clock is ahead of this worker's, in milliseconds.
+pub async fn clock_ahead_ms(client: &Client) -> Result<i64> {
+    let sql = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    let theirs: i64 = client.query_one(sql, &[]).await.context("cannot read the time")?.get(0);
+    Ok(theirs - now_ms())
+}
+
+/// The time on which this worker and the database agree, milliseconds since the Unix epoch.
+pub async fn agreed_ms(pool: &Pool) -> Result<i64> {
+    let client = pool.get().await.context("no connection to the database")?;
+    let ahead_ms = clock_ahead_ms(&client).await?;
+    let apart_s = ahead_ms.abs() / 1000;
+    ensure!(
+        ahead_ms.abs() <= CLOCKS_APART_MAX_MS,
+        "the clocks of this worker and of the database are {apart_s} s apart"
+    );
+    Ok(now_ms() + ahead_ms)
+}
+
+/// Removes all that the policy no longer keeps: first what goes as a whole and gives the disk
+/// back at once.
 pub async fn enforce(
     pool: &Pool,
     policy: &Policy,
     now_ms: i64,
+    thinned: &mut Thinned,
     stop: &CancellationToken,
 ) -> Result<Removed> {
     let client = pool.get().await.context("no connection to the database")?;
     let (series, hosts) = (storage::series(&client).await?, storage::labels(&client).await?);
-    let row_tables = storage::known_row_tables(&client).await?;
     drop(client);
-    let mut pass = Pass { pool, policy, now_ms, stop, removed: Removed::default() };
+    let mut pass = Pass { pool, policy, now_ms, stop, thinned, removed: Removed::default() };
     for series in &series {
         pass.drop_days(series).await?;
-        pass.thin_out(series, &hosts).await?;
     }
-    for table in &row_tables {
-        pass.delete_old(table).await?;
+    for table in row_tables() {
+        pass.delete_old(&table).await?;
+    }
+    let mut thinned = HashMap::new();
+    for series in &series {
+        pass.thin_out(series, &hosts, &mut thinned).await?;
+    }
+    if !pass.is_over() {
+        pass.thinned.hosts = thinned;
     }
     Ok(pass.removed)
 }
@@ -117,30 +158,58 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Deletes what hosts with a label have in days that stay for the others.
-    async fn thin_out(&mut self, series: &Series, hosts: &Labels) -> Result<()> {
-        for (label, keep_days) in self.policy.shorter(&series.table) {
+    /// Deletes what hosts with a label have in days that stay for the others, and notes that in
+    /// `thinned`.
+    async fn thin_out(
+        &mut self,
+        series: &Series,
+        hosts: &Labels,
+        thinned: &mut HashMap<(String, i64, Label), u64>,
+    ) -> Result<()> {
+        let table = &series.table;
+        for (label, keep_days) in self.policy.shorter(table) {
             let names = hosts_with(hosts, &label);
+            let hash = hash_of(&names);
             for day in thinned_days(series, self.policy, keep_days, self.now_ms) {
-                for names in names.chunks(HOSTS_AT_ONCE) {
-                    if self.is_over() {
-                        return Ok(());
-                    }
-                    self.thin_out_day(&series.table, day, names).await?;
+                if self.is_over() {
+                    return Ok(());
+                }
+                let key = (table.clone(), day.starts_at, label.clone());
+                let is_thin = self.thinned.hosts.get(&key) == Some(&hash);
+                if is_thin || self.thin_out_day(table, day, &names).await? {
+                    thinned.insert(key, hash);
                 }
             }
         }
         Ok(())
     }
 
-    async fn thin_out_day(&mut self, table: &String, day: &Day, hosts: &[&str]) -> Result<()> {
+    /// Answers whether nothing is left of the hosts in that day.
+    async fn thin_out_day(&mut self, table: &String, day: &Day, hosts: &[&str]) -> Result<bool> {
         let (since, before) = (system_time(day.starts_at), system_time(day.ends_at));
+        let present = self.present(table, day, hosts).await?;
+        let present: Vec<&str> = present.iter().map(String::as_str).collect();
         let sql = "SELECT muster_delete_rows($1, $2, $3, $4)";
-        if let Some(rows) = self.tried(table, sql, &[table, &hosts, &since, &before]).await? {
+        for hosts in present.chunks(HOSTS_AT_ONCE) {
+            let done = self.tried(table, sql, &[table, &hosts, &since, &before]).await?;
+            let Some(rows) = done else { return Ok(false) };
             self.removed.rows += rows;
             count("muster_retention_deleted_rows_total", table, rows);
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Which of the hosts have anything in that day.
+    async fn present(&self, table: &str, day: &Day, hosts: &[&str]) -> Result<Vec<String>> {
+        let sql = format!(
+            "SELECT host FROM unnest($1::text[]) AS host
+             WHERE EXISTS (SELECT FROM {table} WHERE host_id = host AND ts >= $2 AND ts < $3)"
+        );
+        let client = self.pool.get().await.context("no connection to the database")?;
+        let (since, before) = (system_time(day.starts_at), system_time(day.ends_at));
+        let rows = client.query(&sql, &[&hosts, &since, &before]).await;
+        let rows = rows.with_context(|| format!("cannot look for old rows of {table}"))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     async fn delete_old(&mut self, table: &RowTable) -> Result<()> {
@@ -207,6 +276,12 @@ impl Pass<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn hash_of(names: &[&str]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    names.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn is_in_the_way(error: &Error) -> bool {

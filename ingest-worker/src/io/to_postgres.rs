@@ -11,7 +11,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Transaction};
 
 use crate::io::history::{self, record_backfills};
-use crate::io::ledger::{Entries, KnownRows, already_stored};
+use crate::io::ledger::{Entries, IN_ORDER, KnownRows, already_stored};
 use crate::io::partitions::Partitions;
 use crate::io::rollup_marks;
 use crate::io::write::Write;
@@ -130,13 +130,17 @@ impl Store {
         let turn = self.copying[usize::from(T::CHANNEL.index())].lock().await;
         let mut client = self.pool.get().await.context("no connection to the database")?;
         let transaction = client.transaction().await?;
+        transaction.batch_execute(IN_ORDER).await?;
         let envelopes: Vec<&Envelope<T>> = left.iter().map(|(envelope, _)| *envelope).collect();
         let entries: Entries = left.iter().map(|(_, id)| id.clone()).collect();
         let rows =
             if envelopes.is_empty() { 0 } else { T::write(&transaction, &envelopes).await? };
         drop(turn);
         let hours = self.mark_hours(&transaction, &envelopes).await?;
-        dead.add_dead(&transaction).await?;
+        if !dead.is_empty() {
+            entries.lock_with(dead, &transaction).await?;
+            dead.add_dead(&transaction).await?;
+        }
         if entries.add(&transaction).await? {
             let now = now_ms();
             let written = || envelopes.iter().map(|e| history::Written::of(e, T::CHANNEL));

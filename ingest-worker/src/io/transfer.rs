@@ -37,8 +37,9 @@ pub async fn copy(
 ) -> Result<()> {
     let source = migrate::connect(from).await.context("the database to copy from")?;
     let engine = migrate::require_current(&source).await.context("the database to copy from")?;
-    nobody_writes(&source).await?;
+    nobody_writes(&source).await.context("the database to copy from")?;
     let target = migrate::connect(to).await.context("the database to copy to")?;
+    nobody_writes(&target).await.context("the database to copy to")?;
     let begun = exists(&target, "muster_copy").await?;
     ensure!(resume || !begun, "a copy into this database was begun: --resume goes on with it");
     if !begun {
@@ -71,7 +72,7 @@ impl Transfer<'_> {
         let tables = self.other_tables().await?;
         self.copy_others(&tables).await?;
         self.compare(&all, &tables).await?;
-        nobody_writes(&self.source).await?;
+        nobody_writes(&self.source).await.context("the database to copy from")?;
         self.target.batch_execute("DROP TABLE muster_copy").await?;
         (self.progress)("both sides have the same rows, day by day, and the same ledger");
         Ok(())
@@ -124,6 +125,8 @@ impl Transfer<'_> {
         let rows = self.source.query(sql, &[]).await?;
         let references: Vec<(String, String)> =
             rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        // What somebody stored there since would be gone, but acknowledged.
+        nobody_writes(&self.target).await.context("the database to copy to")?;
         let transaction = self.target.transaction().await?;
         // The schema may have put rows of its own there.
         transaction.batch_execute(&format!("TRUNCATE {}", tables.join(", "))).await?;
@@ -248,15 +251,15 @@ async fn require_empty(target: &Client) -> Result<()> {
 }
 
 /// A copy of what changes would be neither the one nor the other.
-async fn nobody_writes(source: &Client) -> Result<()> {
+async fn nobody_writes(side: &Client) -> Result<()> {
     let sql = "
         SELECT DISTINCT application_name FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()
           AND application_name IN ('muster-ingest-worker', 'muster-alert-worker', 'muster-gateway')";
-    let busy = names(source, sql).await?;
+    let busy = names(side, sql).await?;
     ensure!(
         busy.is_empty(),
-        "{} still use the database to copy from: stop them; the streams hold what comes",
+        "{} still use it: stop them; the streams hold what comes",
         busy.join(", ")
     );
     Ok(())

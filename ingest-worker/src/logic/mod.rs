@@ -1,5 +1,6 @@
 //! What the worker decides, as arithmetic: no IO, no clock.
 
+pub mod behind;
 pub mod intake;
 pub mod keeping;
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_schemas::control::{LossCause, RESEND_MAX, ResendAnswer};
+use muster_schemas::control::{Loss, LossCause, RESEND_MAX, ResendAnswer};
 
 use super::ranges::Ranges;
 
@@ -63,10 +63,14 @@ impl Verdict {
         let mut told = Ranges::default();
         for cause in LossCause::ALL {
             let losses = answer.losses.iter().filter(|loss| loss.cause == cause);
-            let said = Ranges::of(losses.map(|loss| (loss.from, loss.to)));
+            let said = Ranges::of(losses.map(|loss| (loss.from, to_the_end(loss, asked))));
             // Whoever holds nothing of an epoch holds nothing of the rest of the gap either.
             let is_whole = cause == LossCause::UnknownEpoch && !said.is_empty();
-            let lost = if is_whole { missing.clone() } else { open.and(&said) };
+            let lost = match cause {
+                _ if is_whole => missing.clone(),
+                LossCause::NotWritten => missing.and(&said),
+                _ => open.and(&said),
+            };
             self.lose(cause, &lost.without(&told));
             told = Ranges::of(told.iter().chain(said.iter()));
         }
@@ -82,6 +86,12 @@ impl Verdict {
             *of_cause = Ranges::of(of_cause.iter().chain(known.iter()));
         }
     }
+}
+
+/// Numbers are given out one after the other: where one was not, none after it was.
+fn to_the_end(loss: &Loss, asked: (i64, i64)) -> i64 {
+    let is_last = loss.cause == LossCause::NotWritten && loss.to >= asked.1;
+    if is_last { i64::MAX - 1 } else { loss.to }
 }
 
 /// The pause before the next attempt, after so many in a row that brought nothing. `chance` is

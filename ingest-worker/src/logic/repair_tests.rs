@@ -54,6 +54,17 @@ fn what_the_agent_says_is_lost_with_its_cause() {
 }
 
 #[test]
+fn what_comes_after_a_number_that_was_never_given_out_was_not_either() {
+    let missing = ranges(&[(8, i64::MAX - 1)]);
+    let loss = Loss { from: 11, to: 10_007, cause: LossCause::NotWritten };
+    let answer = ResendAnswer { found: 3, missing: vec![(11, 10_007)], losses: vec![loss] };
+    let mut verdict = Verdict::default();
+    verdict.add(&missing, (8, 10_007), &answer);
+    assert_eq!(verdict.lost[&LossCause::NotWritten], ranges(&[(11, i64::MAX - 1)]));
+    assert_eq!(verdict.lost.len(), 1);
+}
+
+#[test]
 fn pauses_double_up_to_a_limit_and_never_fall_together() {
     assert_eq!(pause_ms(30_000, 0, 0.5), 30_000);
     assert_eq!(pause_ms(30_000, 1, 0.0), 45_000);

@@ -1,6 +1,8 @@
 //! Keeps the worker to the retention rules: reads them again each minute, so that intake refuses
 //! what is no longer kept, and removes what is older once an hour and whenever they have changed.
+//! Removing may take long; the rules are heeded meanwhile.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,12 +13,13 @@ use muster_runtime::time::{duration_ms, now_ms};
 use muster_schemas::HostId;
 use muster_schemas::retention::Policy;
 use muster_schemas::retention::plan::Labels;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::config::Config;
-use crate::io::retention::{Removed, enforce};
+use crate::io::retention::{Removed, Thinned, agreed_ms, clock_ahead_ms, enforce};
 use crate::logic::intake::Rules;
 use crate::logic::keeping::{Keeping, Late};
 
@@ -27,6 +30,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 pub struct Kept {
     cap: Late,
     now: RwLock<Arc<Keeping>>,
+    /// Of the database's clock, by which everybody's days end: a worker whose own is ahead must
+    /// not take the present for the past.
+    clock_ahead_ms: AtomicI64,
+    policy: watch::Sender<Policy>,
 }
 
 impl Kept {
@@ -36,8 +43,14 @@ impl Kept {
             samples_ms: duration_ms(config.late_max),
             lines_ms: duration_ms(config.late_lines_max),
         };
-        let keeping = Keeping::new(&Policy::default(), &[], &Labels::new(), cap);
-        Self { cap, now: RwLock::new(Arc::new(keeping)) }
+        let policy = Policy::default();
+        let keeping = Keeping::new(&policy, &[], &Labels::new(), cap);
+        Self {
+            cap,
+            now: RwLock::new(Arc::new(keeping)),
+            clock_ahead_ms: AtomicI64::new(0),
+            policy: watch::channel(policy).0,
+        }
     }
 
     /// How far back samples of a host are kept, and with them all that is made of them.
@@ -47,7 +60,8 @@ impl Kept {
 
     /// What a message of a host is judged by.
     pub fn rules(&self) -> impl Fn(&HostId) -> Rules + use<> {
-        let (keeping, now_ms) = (self.current(), now_ms());
+        let now_ms = now_ms() + self.clock_ahead_ms.load(Ordering::Relaxed);
+        let keeping = self.current();
         move |host| keeping.rules(now_ms, host)
     }
 
@@ -55,60 +69,85 @@ impl Kept {
         self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn read(&self, pool: &Pool) -> Result<Policy> {
+    /// Reads the rules that are in force now.
+    pub async fn read(&self, pool: &Pool) -> Result<()> {
         let client = pool.get().await.context("no connection to the database")?;
         let policy = storage::policy(&client).await?;
         let series = storage::series_names(&client).await?;
         let hosts = storage::labels(&client).await?;
+        self.clock_ahead_ms.store(clock_ahead_ms(&client).await?, Ordering::Relaxed);
         let keeping = Keeping::new(&policy, &series, &hosts, self.cap);
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keeping);
-        Ok(policy)
+        self.policy.send_if_modified(|known| {
+            let has_changed = *known != policy;
+            *known = policy;
+            has_changed
+        });
+        Ok(())
     }
 }
 
-/// Until told to stop.
-pub(super) async fn keep(
+/// Says a trouble once, until it is another one or over.
+#[derive(Default)]
+struct Trouble(String);
+
+impl Trouble {
+    fn hear(&mut self, what: &str, result: &Result<()>) {
+        let words = result.as_ref().err().map(|error| format!("{error:#}")).unwrap_or_default();
+        if !words.is_empty() && words != self.0 {
+            warn!("{what}: {words}");
+        }
+        self.0 = words;
+    }
+}
+
+/// Reads the rules again and again, until told to stop.
+pub(super) async fn heed(
     pool: Pool,
     kept: Arc<Kept>,
     every: Duration,
     stop: CancellationToken,
 ) -> Result<()> {
-    let mut looks = interval(LOOK_EVERY.min(every));
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut passed: Option<(Policy, Instant)> = None;
-    let mut trouble = String::new();
+    let mut trouble = Trouble::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            _ = looks.tick() => {}
+            () = sleep(LOOK_EVERY.min(every)) => {}
         }
-        match look(&pool, &kept, every, &mut passed, &stop).await {
-            Ok(()) => trouble.clear(),
-            Err(error) => {
-                let words = format!("{error:#}");
-                if words != trouble {
-                    warn!("what is old was not removed: {words}");
-                    trouble = words;
-                }
-            }
+        trouble.hear("the retention rules were not read", &kept.read(&pool).await);
+    }
+}
+
+/// Removes what is older than it is kept, until told to stop.
+pub(super) async fn remove(
+    pool: Pool,
+    kept: Arc<Kept>,
+    every: Duration,
+    stop: CancellationToken,
+) -> Result<()> {
+    let mut policies = kept.policy.subscribe();
+    let (mut trouble, mut thinned) = (Trouble::default(), Thinned::default());
+    loop {
+        let policy = policies.borrow_and_update().clone();
+        let pass = remove_once(&pool, &policy, &mut thinned, &stop).await;
+        trouble.hear("what is old was not removed", &pass);
+        let pause = if pass.is_ok() { every } else { LOOK_EVERY.min(every) };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = sleep(pause) => {}
+            changed = policies.changed() => changed.context("nobody reads the rules")?,
         }
     }
 }
 
-async fn look(
+async fn remove_once(
     pool: &Pool,
-    kept: &Kept,
-    every: Duration,
-    passed: &mut Option<(Policy, Instant)>,
+    policy: &Policy,
+    thinned: &mut Thinned,
     stop: &CancellationToken,
 ) -> Result<()> {
-    let policy = kept.read(pool).await?;
-    if passed.as_ref().is_some_and(|(last, at)| *last == policy && at.elapsed() < every) {
-        return Ok(());
-    }
-    let removed = enforce(pool, &policy, now_ms(), stop).await?;
-    tell(removed);
-    *passed = Some((policy, Instant::now()));
+    let now = agreed_ms(pool).await?;
+    tell(enforce(pool, policy, now, thinned, stop).await?);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod chaos;
 mod configuration;
 mod copying;
 mod dead_letters;
+mod fresh;
 mod gateway;
 mod held;
 mod hold;

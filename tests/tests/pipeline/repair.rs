@@ -11,7 +11,7 @@ use muster_schemas::codec::{ContentType, decode, encode};
 use muster_schemas::control::{Loss, LossCause, Reply, ResendAnswer, ResendRequest};
 use muster_schemas::events::Event;
 use muster_schemas::telemetry::TelemetryFrame;
-use muster_schemas::{Envelope, HostId};
+use muster_schemas::{Envelope, HostId, Kind};
 use muster_stack::StackOptions;
 use muster_tests::bus::{Bus, TestHost};
 use muster_tests::database::exactly_once;
@@ -280,4 +280,25 @@ async fn two_stores_that_are_given_the_same_messages_at_once_store_each_once() {
     assert_eq!(ledger, Some(("{[1,301)}".into(), "{}".into())));
     let marks = running.database.count("ledger_marks").await.unwrap();
     assert!((1..=2).contains(&marks), "{marks} marks of five minutes");
+}
+
+#[tokio::test]
+async fn a_number_that_only_the_header_of_a_garbled_message_says_is_missed_by_nobody() {
+    let running = start(options()).await;
+    let host = TestHost::new("garbled");
+    let begin = now_ms() - 10 * MINUTE;
+    for seq in 1..=3 {
+        running.bus.publish_frame(&host.frame(seq, &[begin + seq * MINUTE]), "").await.unwrap();
+    }
+    let absurd = format!("garbled/telemetry/{}/{}", host.epoch, i64::MAX - 1);
+    let subject = subjects::durable(&host.id, Kind::Telemetry);
+    running.bus.publish(&subject, headers::durable(&absurd), &b"\xc1"[..]).await.unwrap();
+    eventually("it is set aside, and nothing is missing", async || {
+        let ledger = running.database.ledger(&host.id, "telemetry").await.unwrap();
+        let dead = format!("{{[{},{})}}", i64::MAX - 1, i64::MAX);
+        expect(ledger, Some(("{[1,4)}".into(), dead)))?;
+        let channel = channel(&running, "garbled", "").await?;
+        expect((channel["stored"].as_i64(), channel["percent"].as_f64()), (Some(3), Some(100.0)))
+    })
+    .await;
 }

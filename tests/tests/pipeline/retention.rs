@@ -1,7 +1,7 @@
 //! What is older than it is kept goes, and nothing else: by hand, by the workers, and over REST.
 
 use deadpool_postgres::Pool;
-use muster_ingest_worker::io::retention::enforce;
+use muster_ingest_worker::io::retention::{Thinned, enforce};
 use muster_runtime::migrate::migrate;
 use muster_runtime::{database, now_ms, storage};
 use muster_schemas::retention::{DAY_MS, Policy, Rule};
@@ -45,7 +45,9 @@ async fn days_of(database: &Database, host: &str) -> i64 {
 }
 
 async fn remove(pool: &Pool, policy: &Policy) -> muster_ingest_worker::io::retention::Removed {
-    enforce(pool, policy, now_ms(), &CancellationToken::new()).await.unwrap()
+    enforce(pool, policy, now_ms(), &mut Thinned::default(), &CancellationToken::new())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

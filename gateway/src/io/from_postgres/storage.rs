@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
 use muster_runtime::storage;
+use muster_schemas::retention::plan::row_tables;
 use tokio_postgres::Client;
 
 use super::connection;
@@ -41,10 +42,9 @@ async fn others(client: &Client) -> Result<Vec<TableSize>> {
           AND relnamespace = current_schema()::regnamespace
           AND relname NOT IN (SELECT table_name FROM time_series)";
     let rows = client.query(sql, &[]).await.context("cannot read the sizes of tables")?;
-    let kept = storage::known_row_tables(client).await?;
     let size = |row: &tokio_postgres::Row| {
         let table: String = row.get(0);
-        let group = kept.iter().find(|kept| kept.name == table);
+        let group = row_tables().find(|kept| kept.name == table);
         TableSize {
             group: group.map_or("other", |kept| kept.group.as_str()).to_owned(),
             table,

@@ -35,11 +35,21 @@ pub struct Claim {
     until: SystemTime,
 }
 
+/// The database's time.
+pub async fn time(pool: &Pool) -> Result<SystemTime> {
+    let client = pool.get().await.context("no connection to the database")?;
+    let row = client.query_one("SELECT clock_timestamp()", &[]).await;
+    Ok(row.context("cannot read the time")?.get(0))
+}
+
 /// Takes gaps whose time has come. One that was found is a gap only if the stream was worked off
-/// to where it reached then: this is when that is said (event `gap`).
+/// to where it reached then: this is when that is said (event `gap`), and from when to when it
+/// reaches. `progress` was there at `progress_at`: of a stream that seems to have been made anew
+/// that is said only of gaps that were found before.
 pub async fn claim(
     pool: &Pool,
     progress: &BTreeMap<Channel, StreamProgress>,
+    progress_at: SystemTime,
 ) -> Result<Vec<Claim>> {
     let sql = "
         WITH due AS (
@@ -50,14 +60,21 @@ pub async fn claim(
             WHERE g.state IN ('open', 'repairing') AND g.next_attempt_at <= now()
               AND NOT isempty(g.missing)
               AND (g.confirmed_at IS NOT NULL
-                   OR g.stream_seq <= s.done_seq OR g.stream_seq > s.last_seq)
+                   OR g.stream_seq <= s.done_seq
+                   OR g.stream_seq > s.last_seq AND g.found_at < $6)
             ORDER BY g.next_attempt_at, g.id
             LIMIT $4
             FOR UPDATE OF g SKIP LOCKED
         ), claimed AS (
             UPDATE gaps AS g
             SET next_attempt_at = now() + $5::int8 * interval '1 millisecond',
-                confirmed_at = coalesce(g.confirmed_at, now())
+                confirmed_at = coalesce(g.confirmed_at, now()),
+                from_at = coalesce(g.from_at, muster_ledger_time(
+                    g.host_id, g.channel, g.epoch, g.seq_from
+                )),
+                to_at = coalesce(g.to_at, muster_ledger_time(
+                    g.host_id, g.channel, g.epoch, g.seq_to
+                ))
             FROM due WHERE g.id = due.id
             RETURNING g.*, due.confirmed_at IS NULL AS is_new
         ), told AS (
@@ -75,7 +92,7 @@ pub async fn claim(
     let last: Vec<i64> = progress.values().map(|stream| stream.last_seq as i64).collect();
     let client = pool.get().await.context("no connection to the database")?;
     let rows = client
-        .query(sql, &[&channels, &done, &last, &CLAIMED_MAX, &CLAIM_MS])
+        .query(sql, &[&channels, &done, &last, &CLAIMED_MAX, &CLAIM_MS, &progress_at])
         .await
         .context("cannot take gaps to repair")?;
     Ok(rows.iter().filter_map(read).collect())
@@ -129,11 +146,35 @@ impl Claim {
         }
         let mut lost = 0;
         for (cause, ranges) in &verdict.lost {
+            let ranges = match cause {
+                LossCause::NotWritten => &self.forget_unwritten(&transaction, ranges).await?,
+                _ => ranges,
+            };
             lost += self.lose(&transaction, *cause, ranges).await?;
         }
         self.attempted(&transaction, verdict, pause_ms).await?;
         transaction.commit().await.context("cannot commit what an agent said of a gap")?;
         Ok(lost)
+    }
+
+    /// Numbers after all that were stored which the agent never gave out, although a heartbeat
+    /// said so, are no messages: they are neither missing nor lost. Answers the others.
+    async fn forget_unwritten(
+        &self,
+        transaction: &Transaction<'_>,
+        ranges: &Ranges,
+    ) -> Result<Ranges> {
+        let Some((from, to)) = ranges.iter().last() else { return Ok(Ranges::default()) };
+        let sql = "
+            UPDATE ledger AS l
+            SET announced = least(l.announced, $2 - 1), settled = least(l.settled, $2 - 1)
+            FROM gaps AS g
+            WHERE g.id = $1
+              AND l.host_id = g.host_id AND l.channel = g.channel AND l.epoch = g.epoch
+              AND coalesce(upper(l.received), 1) <= $2";
+        let updated = transaction.execute(sql, &[&self.id, &from]).await;
+        let is_end = updated.context("cannot take back what was announced")? > 0;
+        Ok(if is_end { ranges.without(&Ranges::of([(from, to)])) } else { ranges.clone() })
     }
 
     /// What came meanwhile is not lost.
@@ -192,6 +233,7 @@ impl Claim {
                 state = CASE WHEN $4 THEN 'repairing' ELSE 'open' END,
                 next_attempt_at = now() + $2::int8 * interval '1 millisecond'
             WHERE id = $1";
+        // Of what was never written some may be taken back and not lost; none of it is missing.
         let lost = Ranges::of(verdict.lost.values().flat_map(Ranges::iter)).to_string();
         let (some_lost, some_coming) = (!verdict.lost.is_empty(), verdict.coming > 0);
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =

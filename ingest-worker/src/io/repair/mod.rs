@@ -74,6 +74,7 @@ impl Repair {
     }
 
     async fn pass(&self) -> Result<()> {
+        let at = claim::time(&self.pool).await?;
         let progress = self.progress().await?;
         if let Some(surveyed) = survey::survey(&self.pool, &progress, self.first_ms()).await? {
             if surveyed.repaired > 0 {
@@ -86,7 +87,7 @@ impl Repair {
         // However much there is to ask for, the ledger is looked at in between.
         let until = Instant::now() + LOOK_EVERY_MAX;
         while Instant::now() < until {
-            let claims = claim::claim(&self.pool, &progress).await?;
+            let claims = claim::claim(&self.pool, &progress, at).await?;
             if claims.is_empty() {
                 break;
             }

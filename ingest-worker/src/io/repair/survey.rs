@@ -88,7 +88,9 @@ async fn close_what_came(transaction: &Transaction<'_>) -> Result<i64> {
 /// What is not accounted for and belongs to no open gap becomes one, of each row of the ledger.
 ///
 /// What the agent itself does not believe to be acknowledged is still in its hands: it sends that
-/// without being asked. Of an earlier epoch it no longer says anything.
+/// without being asked. Of an earlier epoch it no longer says anything; of a later one it has said
+/// nothing yet, if messages of it still come. When the messages were written is told when the gap
+/// is confirmed: most are closed before.
 async fn find(
     transaction: &Transaction<'_>,
     progress: &BTreeMap<Channel, StreamProgress>,
@@ -101,6 +103,8 @@ async fn find(
                        WHEN a.epoch = k.epoch THEN least(k.beyond, 1 + coalesce(
                            (a.heartbeat #>> ARRAY['channels', k.channel, 'acked'])::bigint, 0
                        ))
+                       WHEN k.epoch > a.epoch AND k.updated_at > now() - interval '10 minutes'
+                       THEN 1
                        ELSE k.beyond
                    END)) - k.received - k.dead - k.lost AS missing
             FROM ledger_known AS k
@@ -116,10 +120,8 @@ async fn find(
             WHERE NOT isempty(missing)
         )
         INSERT INTO gaps (host_id, channel, epoch, seq_from, seq_to, missing, stream_seq,
-                          from_at, to_at, next_attempt_at)
+                          next_attempt_at)
         SELECT host_id, channel, epoch, lower(fresh), upper(fresh) - 1, fresh, last_seq,
-               muster_ledger_time(host_id, channel, epoch, lower(fresh)),
-               muster_ledger_time(host_id, channel, epoch, upper(fresh) - 1),
                now() + $3::int8 * interval '1 millisecond'
         FROM new
         WHERE NOT isempty(fresh)
