@@ -3,6 +3,7 @@
 mod answering;
 mod beating;
 mod centre;
+mod footprint;
 mod inventory;
 mod live;
 mod sampling;
@@ -177,6 +178,7 @@ async fn work(
     tasks.spawn(inventory::run(agent.clone(), stop.clone()));
     tasks.spawn(answering::run(agent.clone(), stop.clone()));
     tasks.spawn(follow_settings(agent.clone(), stop.clone()));
+    tasks.spawn(footprint::run(stop.clone()));
     // Nothing is sent before the centre was heard: it knows which numbers were used.
     let (clearance, cleared) = watch::channel(0);
     let sender = sender.cleared_by(cleared);

@@ -6,5 +6,6 @@ pub mod control;
 pub mod from_logs;
 pub mod install;
 pub mod journal;
+pub mod own_pages;
 pub mod system_info;
 pub mod to_bus;

@@ -97,7 +97,12 @@ async fn a_broker_that_lost_its_store_is_refilled_from_the_journals() {
 }
 
 /// An agent that has what it is given and has dropped the rest; what it was asked for is kept.
-fn answer_resends(bus: &Bus, host: &TestHost, held: Vec<Envelope<TelemetryFrame>>) -> Asked {
+fn answer_resends(
+    bus: &Bus,
+    host: &TestHost,
+    held: Vec<Envelope<TelemetryFrame>>,
+    cause: LossCause,
+) -> Asked {
     let asked = Asked::default();
     let (client, context) = (bus.client.clone(), bus.context.clone());
     let (host, seen) = (host.id.clone(), asked.clone());
@@ -110,7 +115,7 @@ fn answer_resends(bus: &Bus, host: &TestHost, held: Vec<Envelope<TelemetryFrame>
             let wanted = request.from..=request.to;
             let found: Vec<_> = held.iter().filter(|f| wanted.contains(&f.seq)).collect();
             let last = found.last().map_or(request.from - 1, |frame| frame.seq);
-            let loss = Loss { from: last + 1, to: request.to, cause: LossCause::Dropped };
+            let loss = Loss { from: last + 1, to: request.to, cause };
             let answer = ResendAnswer {
                 found: found.len() as i64,
                 missing: vec![(loss.from, loss.to)],
@@ -170,7 +175,8 @@ async fn a_gap_waits_for_its_host_and_is_then_repaired_or_lost_with_its_cause() 
         assert!(off.abs() < 2 * MINUTE, "{field} is off by {off} ms: {open}");
     }
 
-    let asked = answer_resends(&running.bus, &host, (30..=34).map(frame).collect());
+    let asked =
+        answer_resends(&running.bus, &host, (30..=34).map(frame).collect(), LossCause::Dropped);
     let settled = eventually("a half is repaired and the other lost", async || {
         let channel = channel(&running, "web-1", "").await?;
         let counts = (channel["repaired"].as_i64(), channel["lost"].as_i64());
@@ -299,6 +305,38 @@ async fn a_number_that_only_the_header_of_a_garbled_message_says_is_missed_by_no
         expect(ledger, Some(("{[1,4)}".into(), dead)))?;
         let channel = channel(&running, "garbled", "").await?;
         expect((channel["stored"].as_i64(), channel["percent"].as_f64()), (Some(3), Some(100.0)))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_an_agent_announced_and_never_wrote_is_taken_back() {
+    let running = start(options()).await;
+    let host = TestHost::new("boaster");
+    let begin = now_ms() - 10 * MINUTE;
+    for seq in 1..=3 {
+        running.bus.publish_frame(&host.frame(seq, &[begin + seq * MINUTE]), "").await.unwrap();
+    }
+    eventually("all it wrote is stored", async || {
+        let ledger = running.database.ledger(&host.id, "telemetry").await.unwrap();
+        expect(ledger, Some(("{[1,4)}".into(), "{}".into())))
+    })
+    .await;
+    let asked = answer_resends(&running.bus, &host, Vec::new(), LossCause::NotWritten);
+    // As a heartbeat of some minutes ago would have it.
+    let sql = "
+        UPDATE ledger SET announced = $1, announced_at = now() - interval '5 minutes'
+        WHERE host_id = 'boaster'";
+    running.database.client.execute(sql, &[&(1i64 << 39)]).await.unwrap();
+    eventually("it was asked, and nothing is missing or lost", async || {
+        if asked.lock().await.is_empty() {
+            return Err("it was not asked".into());
+        }
+        let channel = channel(&running, "boaster", "").await?;
+        expect((channel["lost"].as_i64(), channel["percent"].as_f64()), (Some(0), Some(100.0)))?;
+        let open = "SELECT count(*) FROM gaps WHERE host_id = 'boaster'";
+        let row = running.database.client.query_one(open, &[]).await;
+        expect(row.map_err(|error| error.to_string())?.get::<_, i64>(0), 0)
     })
     .await;
 }
