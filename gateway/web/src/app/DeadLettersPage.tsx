@@ -4,7 +4,7 @@ import { useMemo, type ReactNode } from 'react';
 import { useSearchParams } from 'wouter';
 import type { DeadLetter } from '../io/contract-letters';
 import { maySet } from '../logic/host-tabs';
-import { isFiltered, letterFilterFrom, letterQueryOf, NO_LETTER_FILTER, type LetterFilter } from '../logic/letters';
+import { isFiltered, letterFilterFrom, letterQueryOf, NO_LETTER_FILTER, reasonPart, type LetterFilter } from '../logic/letters';
 import { LetterFilterBar } from '../views/LetterFilterBar';
 import { LettersHead, NoLetters } from '../views/LettersHead';
 import { LetterList } from '../views/LetterList';
@@ -39,7 +39,7 @@ export function DeadLettersPage() {
             busy={deeds.busy}
             onRetry={() => deeds.retry(letter)}
             onDiscard={() => deeds.ask({ deed: 'discard', letter })}
-            onReason={(reason) => show({ ...filter, reason })}
+            onReason={(reason) => show({ ...filter, reason: reasonPart(reason) })}
           />
         )}
       </Found>

@@ -26,6 +26,13 @@ export function isFiltered(filter: LetterFilter): boolean {
   return letterQueryOf(filter).size > 0;
 }
 
+/** As much of a reason as the gateway takes. */
+const REASON_CHARS_MAX = 200;
+
+export function reasonPart(reason: string): string {
+  return Array.from(reason).slice(0, REASON_CHARS_MAX).join('').trim();
+}
+
 /** The filter as part of a sentence: "of telemetry from web-3 whose reason has “NaN”". */
 export function filterWords({ stream, reason, host }: LetterFilter): string {
   const parts = [stream && ` of ${stream}`, host && ` from ${host}`, reason && ` whose reason has “${reason}”`];

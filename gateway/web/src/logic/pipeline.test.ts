@@ -1,7 +1,7 @@
 // What the page says of the river in each of its states.
 import { describe, expect, it } from 'vitest';
 import type { ChannelWork, Pipeline, StageName, Worker } from '../io/contract-pipeline';
-import { holdTime, lagTime, markOf, stagesOf, workersInOrder } from './pipeline';
+import { heldWords, holdTime, lagTime, markOf, stagesOf, workersInOrder } from './pipeline';
 
 const NOW = 1_000_000;
 
@@ -70,7 +70,7 @@ describe('a stage', () => {
     const { agents, broker, database } = pipeline();
     expect(stage('broker').hold).toEqual({ words: 'Streams could hold 1 d', level: 'calm' });
     const down = { ...database, state: 'down' } as const;
-    expect(stage('workers', { database: down }).hold?.words).toBe('Streams before them hold 1 d more');
+    expect(stage('workers', { database: down }).hold?.words).toBe('Safe in the streams for 1 d');
     expect(stage('broker', { broker: { ...broker, state: 'held', can_hold_s: 1_800 } }).hold).toEqual({ words: 'Streams hold 30 min more', level: 'warm' });
     const full = { agents: { ...agents, can_hold_s: 0 }, broker: { ...broker, state: 'down' } } as const;
     expect(stage('agents', full).hold).toEqual({ words: 'Journals are full: the oldest is dropped', level: 'hot' });
@@ -86,6 +86,16 @@ describe('a stage', () => {
     const unheard = { ...database, as_of: null, connections_max: 0, commit_ms_p99: null, size_bytes: null };
     expect(stage('database', { database: unheard }).figures.map(([, value]) => value)).toEqual(['–', '–', '–', '–']);
   });
+});
+
+it('says where it is held, and what holds before that', () => {
+  const { agents, broker } = pipeline();
+  const journals = { agents: { ...agents, can_hold_s: 273_600 } };
+  expect(heldWords(pipeline())).toBeNull();
+  expect(heldWords(pipeline({ ...journals, state: 'down', held_at: 'database' }))).toBe('It stops at the database. Nothing is lost: streams hold 1 d more, then journals 3 d 4 h.');
+  expect(heldWords(pipeline({ ...journals, state: 'held', held_at: 'broker' }))).toBe('It is held at the broker. Nothing is lost: journals hold 3 d 4 h more.');
+  const unknown = { agents: { ...agents, can_hold_s: null }, broker: { ...broker, can_hold_s: null } };
+  expect(heldWords(pipeline({ ...unknown, state: 'down', held_at: 'workers' }))).toBe('It stops at the workers.');
 });
 
 it('names times at the length people care for', () => {

@@ -50,10 +50,13 @@ export function lagTime(seconds: number): string {
 function holdOf(name: StageName, verdict: Verdict, isHeld: boolean): StageHold | null {
   const seconds = verdict.can_hold_s;
   if (seconds === null || name === 'database') return null;
-  const what = { agents: 'Journals', broker: 'Streams', workers: 'Streams before them' }[name];
-  if (!isHeld) return { words: `${what} could hold ${holdTime(seconds)}`, level: 'calm' };
+  const time = holdTime(seconds);
+  // Workers hold nothing themselves.
+  if (name === 'workers') return { words: `Safe in the streams for ${time}`, level: 'calm' };
+  const what = name === 'agents' ? 'Journals' : 'Streams';
+  if (!isHeld) return { words: `${what} could hold ${time}`, level: 'calm' };
   if (seconds <= 0) return { words: `${what} are full: the oldest is dropped`, level: 'hot' };
-  return { words: `${what} hold ${holdTime(seconds)} more`, level: seconds < 600 ? 'hot' : seconds < 3_600 ? 'warm' : 'calm' };
+  return { words: `${what} hold ${time} more`, level: seconds < 600 ? 'hot' : seconds < 3_600 ? 'warm' : 'calm' };
 }
 
 function oldSince(name: StageName, verdict: Verdict, at: number): number | null {
@@ -82,6 +85,16 @@ export function stagesOf(pipeline: Pipeline): StageView[] {
       inflow: inflowOf(name, pipeline, old !== null),
     };
   });
+}
+
+/** Where it is held, and what still holds before that; null where nothing is held. */
+export function heldWords({ state, held_at: at, agents, broker }: Pipeline): string | null {
+  if (at === null) return null;
+  const where = `${state === 'down' ? 'It stops' : 'It is held'} at the ${STAGE_WORDS[at].toLowerCase()}.`;
+  const journals = agents.can_hold_s;
+  const streams = at === 'workers' || at === 'database' ? broker.can_hold_s : null;
+  if (streams !== null) return `${where} Nothing is lost: streams hold ${holdTime(streams)} more${journals === null ? '' : `, then journals ${holdTime(journals)}`}.`;
+  return journals === null ? where : `${where} Nothing is lost: journals hold ${holdTime(journals)} more.`;
 }
 
 const FIGURES: Record<StageName, (pipeline: Pipeline) => StageView['figures']> = {

@@ -31,11 +31,11 @@ export function LetterFilterBar({ filter, mayAct, busy, onFilter, onAll }: Lette
           ))}
         </select>
       </label>
-      <SearchField label="Search reasons" value={reason} onChange={setReason} />
       <label className="letter-host">
         <span className="visually-hidden">Host</span>
         <input type="search" placeholder="Host" value={host} onChange={(event) => setHost(event.target.value)} autoCapitalize="off" spellCheck={false} />
       </label>
+      <SearchField label="Search reasons" value={reason} onChange={setReason} />
       {mayAct && <ForAll busy={busy} offered={isFiltered(filter)} onAll={onAll} />}
     </div>
   );

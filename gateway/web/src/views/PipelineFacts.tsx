@@ -3,8 +3,8 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { Pipeline } from '../io/contract-pipeline';
-import { ago, asSentence, bytes, bytesPerSecond, count, duration, milliseconds, moment, percent } from '../logic/format';
-import { holdTime } from '../logic/pipeline';
+import { ago, asSentence, bytes, bytesPerSecond, count, MISSING, moment, percent } from '../logic/format';
+import { holdTime, lagTime } from '../logic/pipeline';
 import { FactRows, type FactRow } from './FactRows';
 import { ChevronIcon } from './icons';
 
@@ -39,26 +39,29 @@ function FactCard({ title, sentence, tone, rows, children }: FactCardProps) {
 }
 
 function Ledger({ ledger }: { ledger: Pipeline['ledger'] }) {
-  const known = ledger.as_of !== null;
+  if (ledger.as_of === null) return <FactCard title="Ledger" sentence="It has not been counted yet." tone="" rows={[]} />;
   const rows: FactRow[] = [
-    ['Missing', ledger.missing > 0 && `${count(ledger.missing)} messages`],
-    ['Gaps', ledger.gaps > 0 && `${count(ledger.gaps)} on ${count(ledger.hosts_with_gaps)} hosts`],
-    ['Dropped', ledger.dropped > 0 && `${count(ledger.dropped)} for want of room in a journal`],
+    ['Missing', count(ledger.missing)],
+    ['Gaps', ledger.gaps === 0 ? '0' : `${count(ledger.gaps)} on ${count(ledger.hosts_with_gaps)} ${ledger.hosts_with_gaps === 1 ? 'host' : 'hosts'}`],
+    ['Dropped by agents', <span key="dropped" title="For want of room in a journal, ever">{count(ledger.dropped)}</span>],
   ];
   return (
-    <FactCard title="Ledger" sentence={known ? asSentence(ledger.sentence) : 'It has not been counted yet.'} tone={ledger.missing > 0 ? 'warm' : ''} rows={rows.filter(([, value]) => value !== false)}>
+    <FactCard title="Ledger" sentence={asSentence(ledger.sentence)} tone={ledger.missing > 0 ? 'warm' : ''} rows={rows}>
       <Onward href="/completeness" words="Completeness of the fleet" />
     </FactCard>
   );
 }
 
 function DeadLetters({ letters, now }: { letters: Pipeline['dead_letters']; now: number }) {
-  const oldest = letters.oldest_at;
-  const age = oldest !== null && <span title={moment(oldest)}>{ago(oldest, now)}</span>;
-  const rows: FactRow[] = letters.count === 0 ? [] : [['Size', bytes(letters.bytes)], ['Oldest', age || null]];
+  const { oldest_at: oldest, count: kept } = letters;
+  const rows: FactRow[] = [
+    ['Kept', count(kept)],
+    ['Size', bytes(letters.bytes)],
+    ['Oldest', oldest === null ? MISSING : <span key="oldest" title={moment(oldest)}>{ago(oldest, now)}</span>],
+  ];
   return (
-    <FactCard title="Dead letters" sentence={letters.count === 0 ? 'Every message could be stored.' : asSentence(letters.sentence)} tone={letters.count > 0 ? 'warm' : ''} rows={rows}>
-      <Onward href="/pipeline/dead-letters" words={letters.count === 0 ? 'Dead letters' : `Look at ${letters.count === 1 ? 'it' : 'them'}`} />
+    <FactCard title="Dead letters" sentence={kept === 0 ? 'Every message could be stored.' : asSentence(letters.sentence)} tone={kept > 0 ? 'warm' : ''} rows={rows}>
+      <Onward href="/pipeline/dead-letters" words={kept > 0 ? 'Retry or discard them' : 'Dead letters'} />
     </FactCard>
   );
 }
@@ -79,12 +82,12 @@ function DatabaseFacts({ database }: { database: Pipeline['database'] }) {
   const known = database.as_of !== null;
   const rows: FactRow[] = !known ? [] : [
     ['Server', `PostgreSQL ${database.version.split(' ')[0] ?? ''}`],
-    ['Answers in', milliseconds(database.answer_ms)],
-    ['Oldest transaction', database.oldest_transaction_s === 0 ? 'none open' : duration(Math.max(1, database.oldest_transaction_s) * 1000)],
-    ['Size', database.size_bytes === null ? null : bytes(database.size_bytes)],
+    ['Engine', database.engine === 'timescale' ? 'TimescaleDB' : 'plain tables'],
+    ['Connections', `${count(database.connections)} of ${count(database.connections_max)}`],
+    ['Oldest transaction', database.oldest_transaction_s === 0 ? 'none open' : lagTime(database.oldest_transaction_s)],
   ];
-  const engine = database.engine === 'timescale' ? 'With TimescaleDB.' : 'Without extensions.';
-  return <FactCard title="Database" sentence={known ? engine : 'It has not answered yet.'} tone={database.state === 'ok' ? '' : 'bad'} rows={rows} />;
+  const sentence = !known ? 'It has not answered yet.' : database.size_bytes === null ? 'Its size is not known yet.' : `It holds ${bytes(database.size_bytes)}.`;
+  return <FactCard title="Database" sentence={sentence} tone={database.state === 'ok' ? '' : 'bad'} rows={rows} />;
 }
 
 function Onward({ href, words }: { href: string; words: string }) {

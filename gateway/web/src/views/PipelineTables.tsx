@@ -64,7 +64,7 @@ export function ConsumerTable({ consumers }: { consumers: readonly ConsumerRepor
       {consumers.length === 0 ? (
         <p className="table-empty">The broker has not told of any consumer yet.</p>
       ) : (
-        <table className="plain-table">
+        <table className="plain-table consumer-table">
           <thead>
             <tr>
               <th scope="col">Consumer</th>
@@ -74,8 +74,11 @@ export function ConsumerTable({ consumers }: { consumers: readonly ConsumerRepor
                 <span className="wide-only">Unacknowledged</span>
                 <span className="narrow-only">Unacked</span>
               </th>
-              <th scope="col" className="number" title="Delivered more than once, of those not acknowledged">Redelivered</th>
-              <th scope="col" className="number wide-only" title="Requests of workers that wait for messages: none means nobody is free to take any">Workers asking</th>
+              <th scope="col" className="number" title="Delivered more than once, of those not acknowledged">
+                <span className="wide-only">Redelivered</span>
+                <span className="narrow-only">Redel.</span>
+              </th>
+              <th scope="col" className="number wide-only" title="Requests of workers that wait for messages: none means nobody is free to take any">Open requests</th>
               <th scope="col" className="number" title="Age of the oldest message that is not acknowledged">Behind</th>
             </tr>
           </thead>

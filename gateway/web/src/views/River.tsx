@@ -13,7 +13,7 @@ export function River({ stages, now }: { stages: readonly StageView[]; now: numb
     <ol className="river" aria-label="Stages">
       {stages.map((stage) => (
         <Fragment key={stage.name}>
-          {stage.inflow && <Flow inflow={stage.inflow} blocked={stage.state !== 'ok'} />}
+          {stage.inflow && <Flow inflow={stage.inflow} state={stage.state} />}
           <Stage stage={stage} now={now} />
         </Fragment>
       ))}
@@ -31,8 +31,8 @@ export function StageBadge({ state }: { state: StageState }) {
   );
 }
 
-function Flow({ inflow, blocked }: { inflow: NonNullable<StageView['inflow']>; blocked: boolean }) {
-  const look = blocked ? 'flow-blocked' : inflow.moves ? 'flow-moves' : 'flow-still';
+function Flow({ inflow, state }: { inflow: NonNullable<StageView['inflow']>; state: StageState }) {
+  const look = state !== 'ok' ? `flow-${state}` : inflow.moves ? 'flow-moves' : 'flow-still';
   return (
     <li className={`flow ${look}`} data-flow={inflow.moves ? 'moves' : 'still'}>
       <span className="flow-line" aria-hidden="true" />

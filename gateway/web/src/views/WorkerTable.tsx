@@ -21,7 +21,7 @@ export function WorkerTable({ workers, now }: { workers: readonly Worker[]; now:
               <th scope="col" className="number wide-only" title="Rows a second, over the last minute">Rows</th>
               <th scope="col" className="number wide-only" title="Messages of the newest batch">Batch</th>
               <th scope="col" className="number wide-only" title="Half of the commits of the last minute took no longer">Commit p50</th>
-              <th scope="col" className="number" title="99 of 100 commits of the last minute took no longer">p99</th>
+              <th scope="col" className="number" title="99 of 100 commits of the last minute took no longer"><span className="wide-only">Commit </span>p99</th>
               <th scope="col" className="number wide-only" title="Delivered more than once since its start">Redelivered</th>
               <th scope="col" className="number wide-only" title="Were stored already, since its start">Duplicates</th>
               <th scope="col" className="number wide-only" title="Could not be stored, since its start">Set aside</th>
@@ -37,9 +37,10 @@ export function WorkerTable({ workers, now }: { workers: readonly Worker[]; now:
 }
 
 function WorkerRows({ worker, now }: { worker: Worker; now: number }) {
-  const channels = Object.entries(worker.channels);
+  // The last figures of one that is gone say nothing of now.
+  const channels = worker.gone ? [] : Object.entries(worker.channels);
   return (
-    <tbody className={worker.gone ? 'worker-gone' : undefined} data-worker={worker.kind}>
+    <tbody data-worker={worker.kind}>
       <tr className="worker-row">
         <th scope="rowgroup" colSpan={10}>
           <div className="worker-head">
@@ -60,7 +61,7 @@ function WorkerRows({ worker, now }: { worker: Worker; now: number }) {
       {channels.map(([channel, work]) => (
         <ChannelRows key={channel} channel={channel} work={work} isHeld={worker.held !== null} now={now} />
       ))}
-      {channels.length === 0 && (
+      {channels.length === 0 && !worker.gone && (
         <tr>
           <td colSpan={10} className="quiet">It has stored nothing yet.</td>
         </tr>
