@@ -1,6 +1,6 @@
 // The page of the pipeline: joins the report with the time, and says so plainly where there is none.
 import { ago, failureSentence } from '../logic/format';
-import { stagesOf, workersInOrder } from '../logic/pipeline';
+import { oldSince, stagesOf, workersInOrder } from '../logic/pipeline';
 import { WarningIcon } from '../views/icons';
 import { InlineFailure, LoadingWords, Notice, Skeleton } from '../views/parts';
 import { PipelineFacts } from '../views/PipelineFacts';
@@ -21,13 +21,13 @@ export function PipelinePage() {
   return (
     <div className="host pipeline" data-state={pipeline.state} data-testid="pipeline">
       <h1 className="page-title">Pipeline</h1>
-      {failure !== null && <InlineFailure what={`What you see is from ${age}, because the gateway does not tell any more`} failure={failure} onRetry={retry} />}
+      {failure !== null && <InlineFailure what="The gateway does not tell any more, so these figures are old" failure={failure} onRetry={retry} />}
       <div className={failure === null ? 'pipeline-body' : 'pipeline-body pipeline-old'}>
-        <PipelineHead pipeline={pipeline} age={age} />
+        <PipelineHead pipeline={pipeline} age={age} known={failure === null} />
         <River stages={stagesOf(pipeline)} now={now} />
         <PipelineFacts pipeline={pipeline} now={now} />
         <StreamTable streams={pipeline.broker.streams} now={now} />
-        <WorkerTable workers={workersInOrder(pipeline.workers.items)} now={now} />
+        <WorkerTable workers={workersInOrder(pipeline.workers.items)} known={failure === null && oldSince(pipeline, 'workers') === null} now={now} />
         <ConsumerTable consumers={pipeline.broker.consumers} />
       </div>
     </div>

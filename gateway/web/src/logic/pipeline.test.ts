@@ -94,6 +94,8 @@ it('says where it is held, and what holds before that', () => {
   expect(heldWords(pipeline())).toBeNull();
   expect(heldWords(pipeline({ ...journals, state: 'down', held_at: 'database' }))).toBe('It stops at the database. Nothing is lost: streams hold 1 d more, then journals 3 d 4 h.');
   expect(heldWords(pipeline({ ...journals, state: 'held', held_at: 'broker' }))).toBe('It is held at the broker. Nothing is lost: journals hold 3 d 4 h more.');
+  const full = { broker: { ...broker, can_hold_s: 0 } };
+  expect(heldWords(pipeline({ ...full, state: 'down', held_at: 'workers' }))).toBe('It stops at the workers. The streams are full, and the oldest messages are dropped.');
   const unknown = { agents: { ...agents, can_hold_s: null }, broker: { ...broker, can_hold_s: null } };
   expect(heldWords(pipeline({ ...unknown, state: 'down', held_at: 'workers' }))).toBe('It stops at the workers.');
 });

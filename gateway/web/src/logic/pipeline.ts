@@ -11,8 +11,13 @@ export const STATE_WORDS: Record<StageState, string> = { ok: 'OK', held: 'Held',
 
 export const STAGE_WORDS: Record<StageName, string> = { agents: 'Agents', broker: 'Broker', workers: 'Workers', database: 'Database' };
 
-/** Figures are read every 2 s, and what has to be counted every 15 s: older than that plus some slowness, and they are old. */
-const OLD_AFTER_MS: Record<StageName, number> = { agents: 45_000, broker: 10_000, workers: 10_000, database: 10_000 };
+/** What is read every 2 s is old after that and some slowness, and what is counted every 15 s after that. */
+const OLD_AFTER_MS = 10_000;
+const COUNTED_OLD_AFTER_MS = 45_000;
+
+type Part = StageName | 'ledger' | 'dead_letters';
+
+const COUNTED: readonly Part[] = ['agents', 'ledger'];
 
 /** A trickle fills nothing: what lasts longer is not worth a number. */
 const HOLD_S_MAX = 365 * 86_400;
@@ -59,8 +64,11 @@ function holdOf(name: StageName, verdict: Verdict, isHeld: boolean): StageHold |
   return { words: `${what} hold ${time} more`, level: seconds < 600 ? 'hot' : seconds < 3_600 ? 'warm' : 'calm' };
 }
 
-function oldSince(name: StageName, verdict: Verdict, at: number): number | null {
-  return verdict.as_of !== null && at - verdict.as_of > OLD_AFTER_MS[name] ? verdict.as_of : null;
+/** When the figures of a part were read, where that is long ago. */
+export function oldSince(pipeline: Pipeline, part: Part): number | null {
+  const { as_of: asOf } = pipeline[part];
+  const limit = COUNTED.includes(part) ? COUNTED_OLD_AFTER_MS : OLD_AFTER_MS;
+  return asOf !== null && pipeline.at - asOf > limit ? asOf : null;
 }
 
 /** What it has cannot leave: because of itself, or of the stage after it. */
@@ -72,7 +80,7 @@ function isBlocked(pipeline: Pipeline, name: StageName): boolean {
 export function stagesOf(pipeline: Pipeline): StageView[] {
   return STAGES.map((name) => {
     const verdict = pipeline[name];
-    const old = oldSince(name, verdict, pipeline.at);
+    const old = oldSince(pipeline, name);
     return {
       name,
       title: STAGE_WORDS[name],
@@ -93,8 +101,12 @@ export function heldWords({ state, held_at: at, agents, broker }: Pipeline): str
   const where = `${state === 'down' ? 'It stops' : 'It is held'} at the ${STAGE_WORDS[at].toLowerCase()}.`;
   const journals = agents.can_hold_s;
   const streams = at === 'workers' || at === 'database' ? broker.can_hold_s : null;
-  if (streams !== null) return `${where} Nothing is lost: streams hold ${holdTime(streams)} more${journals === null ? '' : `, then journals ${holdTime(journals)}`}.`;
-  return journals === null ? where : `${where} Nothing is lost: journals hold ${holdTime(journals)} more.`;
+  const first = streams ?? journals;
+  if (first === null) return where;
+  if (first <= 0) return `${where} ${streams === null ? 'A journal is' : 'The streams are'} full, and the oldest messages are dropped.`;
+  const what = streams === null ? 'journals' : 'streams';
+  const then = streams === null || journals === null ? '' : `, then journals ${holdTime(journals)}`;
+  return `${where} Nothing is lost: ${what} hold ${holdTime(first)} more${then}.`;
 }
 
 const FIGURES: Record<StageName, (pipeline: Pipeline) => StageView['figures']> = {

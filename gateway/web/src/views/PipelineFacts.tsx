@@ -4,17 +4,21 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { Pipeline } from '../io/contract-pipeline';
 import { ago, asSentence, bytes, bytesPerSecond, count, MISSING, moment, percent } from '../logic/format';
-import { holdTime, lagTime } from '../logic/pipeline';
+import { holdTime, lagTime, oldSince } from '../logic/pipeline';
 import { FactRows, type FactRow } from './FactRows';
 import { ChevronIcon } from './icons';
 
 export function PipelineFacts({ pipeline, now }: { pipeline: Pipeline; now: number }) {
+  const old = (part: Parameters<typeof oldSince>[1]) => {
+    const since = oldSince(pipeline, part);
+    return since === null ? null : ago(since, now);
+  };
   return (
     <div className="pipeline-facts">
-      <Ledger ledger={pipeline.ledger} />
-      <DeadLetters letters={pipeline.dead_letters} now={now} />
-      <Journals agents={pipeline.agents} />
-      <DatabaseFacts database={pipeline.database} />
+      <Ledger ledger={pipeline.ledger} old={old('ledger')} />
+      <DeadLetters letters={pipeline.dead_letters} old={old('dead_letters')} now={now} />
+      <Journals agents={pipeline.agents} old={old('agents')} />
+      <DatabaseFacts database={pipeline.database} old={old('database')} />
     </div>
   );
 }
@@ -24,13 +28,18 @@ interface FactCardProps {
   sentence: string;
   tone: '' | 'bad' | 'warm';
   rows: readonly FactRow[];
+  /** How old the figures are, where they are. */
+  old: string | null;
   children?: ReactNode;
 }
 
-function FactCard({ title, sentence, tone, rows, children }: FactCardProps) {
+function FactCard({ title, sentence, tone, rows, old, children }: FactCardProps) {
   return (
     <section className="card table-card fact-card" aria-label={title}>
-      <h3>{title}</h3>
+      <h3>
+        {title}
+        {old !== null && <span className="fact-old">as of {old}</span>}
+      </h3>
       <p className={`fact-sentence ${tone}`}>{sentence}</p>
       <FactRows rows={rows} />
       {children}
@@ -38,21 +47,21 @@ function FactCard({ title, sentence, tone, rows, children }: FactCardProps) {
   );
 }
 
-function Ledger({ ledger }: { ledger: Pipeline['ledger'] }) {
-  if (ledger.as_of === null) return <FactCard title="Ledger" sentence="It has not been counted yet." tone="" rows={[]} />;
+function Ledger({ ledger, old }: { ledger: Pipeline['ledger']; old: string | null }) {
+  if (ledger.as_of === null) return <FactCard title="Ledger" sentence="It has not been counted yet." tone="" rows={[]} old={null} />;
   const rows: FactRow[] = [
     ['Missing', count(ledger.missing)],
     ['Gaps', ledger.gaps === 0 ? '0' : `${count(ledger.gaps)} on ${count(ledger.hosts_with_gaps)} ${ledger.hosts_with_gaps === 1 ? 'host' : 'hosts'}`],
     ['Dropped by agents', <span key="dropped" title="For want of room in a journal, ever">{count(ledger.dropped)}</span>],
   ];
   return (
-    <FactCard title="Ledger" sentence={asSentence(ledger.sentence)} tone={ledger.missing > 0 ? 'warm' : ''} rows={rows}>
+    <FactCard title="Ledger" sentence={asSentence(ledger.sentence)} tone={ledger.missing > 0 ? 'warm' : ''} rows={rows} old={old}>
       <Onward href="/completeness" words="Completeness of the fleet" />
     </FactCard>
   );
 }
 
-function DeadLetters({ letters, now }: { letters: Pipeline['dead_letters']; now: number }) {
+function DeadLetters({ letters, old, now }: { letters: Pipeline['dead_letters']; old: string | null; now: number }) {
   const { oldest_at: oldest, count: kept } = letters;
   const rows: FactRow[] = [
     ['Kept', count(kept)],
@@ -60,13 +69,13 @@ function DeadLetters({ letters, now }: { letters: Pipeline['dead_letters']; now:
     ['Oldest', oldest === null ? MISSING : <span key="oldest" title={moment(oldest)}>{ago(oldest, now)}</span>],
   ];
   return (
-    <FactCard title="Dead letters" sentence={kept === 0 ? 'Every message could be stored.' : asSentence(letters.sentence)} tone={kept > 0 ? 'warm' : ''} rows={rows}>
+    <FactCard title="Dead letters" sentence={kept === 0 ? 'Every message could be stored.' : asSentence(letters.sentence)} tone={kept > 0 ? 'warm' : ''} rows={rows} old={old}>
       <Onward href="/pipeline/dead-letters" words={kept > 0 ? 'Retry or discard them' : 'Dead letters'} />
     </FactCard>
   );
 }
 
-function Journals({ agents }: { agents: Pipeline['agents'] }) {
+function Journals({ agents, old }: { agents: Pipeline['agents']; old: string | null }) {
   const { fullest } = agents;
   const sentence = fullest === null ? 'No agent has told of its journal yet.' : `${count(agents.hosts)} journals hold ${bytes(agents.bytes)}.`;
   const rows: FactRow[] = fullest === null ? [] : [
@@ -75,10 +84,10 @@ function Journals({ agents }: { agents: Pipeline['agents'] }) {
     ['Fills at', fullest.fill_bytes_per_s === null ? null : bytesPerSecond(fullest.fill_bytes_per_s)],
     ['Can hold', holdTime(fullest.can_hold_s)],
   ];
-  return <FactCard title="Journals of the agents" sentence={sentence} tone={agents.state === 'ok' ? '' : 'warm'} rows={rows} />;
+  return <FactCard title="Journals of the agents" sentence={sentence} tone={agents.state === 'ok' ? '' : 'warm'} rows={rows} old={old} />;
 }
 
-function DatabaseFacts({ database }: { database: Pipeline['database'] }) {
+function DatabaseFacts({ database, old }: { database: Pipeline['database']; old: string | null }) {
   const known = database.as_of !== null;
   const rows: FactRow[] = !known ? [] : [
     ['Server', `PostgreSQL ${database.version.split(' ')[0] ?? ''}`],
@@ -86,8 +95,9 @@ function DatabaseFacts({ database }: { database: Pipeline['database'] }) {
     ['Connections', `${count(database.connections)} of ${count(database.connections_max)}`],
     ['Oldest transaction', database.oldest_transaction_s === 0 ? 'none open' : lagTime(database.oldest_transaction_s)],
   ];
-  const sentence = !known ? 'It has not answered yet.' : database.size_bytes === null ? 'Its size is not known yet.' : `It holds ${bytes(database.size_bytes)}.`;
-  return <FactCard title="Database" sentence={sentence} tone={database.state === 'ok' ? '' : 'bad'} rows={rows} />;
+  const size = database.size_bytes === null ? 'Its size is not known yet.' : `It holds ${bytes(database.size_bytes)}.`;
+  const sentence = !known ? 'It has not answered yet.' : database.state === 'ok' ? size : 'It does not answer.';
+  return <FactCard title="Database" sentence={sentence} tone={database.state === 'ok' ? '' : 'bad'} rows={rows} old={old} />;
 }
 
 function Onward({ href, words }: { href: string; words: string }) {

@@ -2,21 +2,22 @@
 import type { Pipeline } from '../io/contract-pipeline';
 import { asSentence } from '../logic/format';
 import { heldWords } from '../logic/pipeline';
-import { CheckIcon, PauseIcon, WarningIcon } from './icons';
+import { CheckIcon, ClockIcon, PauseIcon, WarningIcon } from './icons';
 
-export function PipelineHead({ pipeline, age }: { pipeline: Pipeline; age: string }) {
+/** `known` is false where this is not how it is now, but how it was. */
+export function PipelineHead({ pipeline, age, known }: { pipeline: Pipeline; age: string; known: boolean }) {
   const { state } = pipeline;
   const held = heldWords(pipeline);
   return (
-    <section className={`card pipeline-head pipeline-${state}`} aria-label="State of the pipeline">
-      <span className="pipeline-head-icon">{state === 'ok' ? <CheckIcon /> : state === 'held' ? <PauseIcon /> : <WarningIcon />}</span>
+    <section className={`card pipeline-head pipeline-${known ? state : 'unknown'}`} aria-label="State of the pipeline">
+      <span className="pipeline-head-icon">{!known ? <ClockIcon /> : state === 'ok' ? <CheckIcon /> : state === 'held' ? <PauseIcon /> : <WarningIcon />}</span>
       <div>
         <p className="pipeline-sentence" role="status" data-testid="pipeline-sentence">
-          {asSentence(pipeline.sentence)}
+          {known ? asSentence(pipeline.sentence) : `As of ${age}: ${pipeline.sentence}. How it is now is not known.`}
         </p>
-        {held !== null && <p className="quiet">{held}</p>}
+        {held !== null && known && <p className="quiet">{held}</p>}
       </div>
-      <span className="pipeline-age">As of {age}</span>
+      {known && <span className="pipeline-age">As of {age}</span>}
     </section>
   );
 }

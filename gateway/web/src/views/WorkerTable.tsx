@@ -5,7 +5,8 @@ import { ago, count, duration, inUnit, moment, perSecond } from '../logic/format
 import { lagTime } from '../logic/pipeline';
 import { Counted } from './PipelineTables';
 
-export function WorkerTable({ workers, now }: { workers: readonly Worker[]; now: number }) {
+/** Workers tell the database how they are: `known` is false while it cannot pass it on. */
+export function WorkerTable({ workers, known, now }: { workers: readonly Worker[]; known: boolean; now: number }) {
   return (
     <section className="card table-card" aria-label="Workers">
       <h3>Workers</h3>
@@ -28,7 +29,7 @@ export function WorkerTable({ workers, now }: { workers: readonly Worker[]; now:
             </tr>
           </thead>
           {workers.map((worker) => (
-            <WorkerRows key={worker.id} worker={worker} now={now} />
+            <WorkerRows key={worker.id} worker={worker} known={known} now={now} />
           ))}
         </table>
       )}
@@ -36,7 +37,7 @@ export function WorkerTable({ workers, now }: { workers: readonly Worker[]; now:
   );
 }
 
-function WorkerRows({ worker, now }: { worker: Worker; now: number }) {
+function WorkerRows({ worker, known, now }: { worker: Worker; known: boolean; now: number }) {
   // The last figures of one that is gone say nothing of now.
   const channels = worker.gone ? [] : Object.entries(worker.channels);
   return (
@@ -44,7 +45,7 @@ function WorkerRows({ worker, now }: { worker: Worker; now: number }) {
       <tr className="worker-row">
         <th scope="rowgroup" colSpan={10}>
           <div className="worker-head">
-            <span className={`status status-${worker.gone ? 'offline' : 'online'}`}>
+            <span className={`status status-${worker.gone ? 'offline' : known ? 'online' : 'unknown'}`}>
               <span className="status-dot" aria-hidden="true" />
               {worker.kind}
             </span>
@@ -52,7 +53,7 @@ function WorkerRows({ worker, now }: { worker: Worker; now: number }) {
               {worker.pid} on {worker.hostname}
             </span>
             <span className="quiet worker-seen" title={`Started ${moment(worker.started_at)}, seen ${moment(worker.seen_at)}`}>
-              {worker.gone ? 'Gone, last seen' : `Up ${duration(Math.max(0, now - worker.started_at))}, seen`} {ago(worker.seen_at, now)}
+              {worker.gone ? 'Gone, last seen' : `Up ${duration(Math.max(0, worker.seen_at - worker.started_at))}, seen`} {ago(worker.seen_at, now)}
             </span>
           </div>
           {worker.held && !worker.gone && <TroubleWords className="worker-held" words="Held" trouble={worker.held} now={now} />}

@@ -81,6 +81,13 @@ export const PauseIcon = () => (
   </Icon>
 );
 
+export const ClockIcon = () => (
+  <Icon>
+    <circle cx="8" cy="8" r="6" />
+    <path d="M8 4.5V8l2.25 1.5" />
+  </Icon>
+);
+
 export const QueueIcon = () => (
   <Icon>
     <path d="M2.25 4h11.5M2.25 8h11.5M2.25 12h7.5M11.75 10.5l1.75 1.5-1.75 1.5" />
