@@ -12,7 +12,7 @@ import type { Letters } from './use-letters';
 /** The gateway's own limit; a count needs no more requests than it must. */
 const COUNTED_PER_PAGE = 200;
 
-/** So many pages are counted before the answer is "more than". */
+/** So many pages are counted before the answer is "at least". */
 const COUNTED_PAGES_MAX = 10;
 
 interface Said {
@@ -86,7 +86,7 @@ export function useDeeds(letters: Letters, filter: LetterFilter, onChange: () =>
 
 interface Counted {
   number: number;
-  /** There are more than that. */
+  /** There may be more than that. */
   atLeast: boolean;
 }
 
@@ -107,6 +107,8 @@ interface Progress {
   deed: Deed;
   outcome: Outcome;
   running: boolean;
+  /** Before all were dealt with, because somebody said so. */
+  stopped: boolean;
   failure: unknown;
 }
 
@@ -133,18 +135,18 @@ function useManyLetters(onEnd: () => void): ManyLetters {
     let outcome = NOTHING_DONE;
     let cursor: string | null = null;
     let failure: unknown = null;
-    setProgress({ deed, outcome, running: true, failure });
+    setProgress({ deed, outcome, running: true, stopped: false, failure });
     try {
       do {
         const answer = await api.handleLetters(deed, filter, cursor);
         outcome = withAnswer(outcome, answer);
         cursor = answer.next;
-        setProgress({ deed, outcome, running: true, failure });
+        setProgress({ deed, outcome, running: true, stopped: false, failure });
       } while (cursor !== null && !stopped.current);
     } catch (error) {
       failure = error;
     }
-    setProgress({ deed, outcome, running: false, failure });
+    setProgress({ deed, outcome, running: false, stopped: failure === null && cursor !== null, failure });
     onEnd();
   };
   return {

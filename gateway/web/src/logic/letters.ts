@@ -12,9 +12,15 @@ export interface LetterFilter {
 
 export const NO_LETTER_FILTER: LetterFilter = { stream: '', reason: '', host: '' };
 
+/** What a host can be called; the gateway refuses to look for anything else. */
+export function isHostName(text: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{0,62}$/u.test(text);
+}
+
 export function letterFilterFrom(query: URLSearchParams): LetterFilter {
   const stream = LETTER_STREAMS.find((one) => one === query.get('stream')) ?? '';
-  return { stream, reason: query.get('reason') ?? '', host: query.get('host') ?? '' };
+  const host = query.get('host') ?? '';
+  return { stream, reason: reasonPart(query.get('reason') ?? ''), host: isHostName(host) ? host : '' };
 }
 
 export function letterQueryOf({ stream, reason, host }: LetterFilter): URLSearchParams {
@@ -40,7 +46,7 @@ export function filterWords({ stream, reason, host }: LetterFilter): string {
 }
 
 export function lettersWords(number: number, atLeast = false): string {
-  return `${atLeast ? 'more than ' : ''}${count(number)} dead letter${number === 1 && !atLeast ? '' : 's'}`;
+  return `${atLeast ? 'at least ' : ''}${count(number)} dead letter${number === 1 ? '' : 's'}`;
 }
 
 export type Deed = 'retry' | 'discard';

@@ -1,7 +1,7 @@
 // What is asked for among the dead letters, and, for who may, the two things that can be done to all
 // of them.
 import { useEffect, useState } from 'react';
-import { isFiltered, LETTER_STREAMS, type Deed, type LetterFilter } from '../logic/letters';
+import { isFiltered, isHostName, LETTER_STREAMS, type Deed, type LetterFilter } from '../logic/letters';
 import { SearchField } from './SearchField';
 
 export interface LetterFilterBarProps {
@@ -16,7 +16,8 @@ export interface LetterFilterBarProps {
 const TYPING_MS = 300;
 
 export function LetterFilterBar({ filter, mayAct, busy, onFilter, onAll }: LetterFilterBarProps) {
-  const [host, setHost] = useTyped(filter.host, (text) => onFilter({ ...filter, host: text }));
+  const [host, setHost] = useTyped(filter.host, (text) => (text === '' || isHostName(text)) && onFilter({ ...filter, host: text }));
+  const nobody = host.trim() !== '' && !isHostName(host.trim());
   const [reason, setReason] = useTyped(filter.reason, (text) => onFilter({ ...filter, reason: text }));
   return (
     <div className="panel-bar" role="toolbar" aria-label="Dead letters">
@@ -33,9 +34,14 @@ export function LetterFilterBar({ filter, mayAct, busy, onFilter, onAll }: Lette
       </label>
       <label className="letter-host">
         <span className="visually-hidden">Host</span>
-        <input type="search" placeholder="Host" value={host} onChange={(event) => setHost(event.target.value)} autoCapitalize="off" spellCheck={false} />
+        <input type="search" placeholder="Host" value={host} onChange={(event) => setHost(event.target.value.toLowerCase())} aria-invalid={nobody} autoCapitalize="off" spellCheck={false} />
       </label>
       <SearchField label="Search reasons" value={reason} onChange={setReason} />
+      {nobody && (
+        <span className="log-hint" role="status">
+          Host names are made of a–z, 0–9 and dashes.
+        </span>
+      )}
       {mayAct && <ForAll busy={busy} offered={isFiltered(filter)} onAll={onAll} />}
     </div>
   );
@@ -57,7 +63,7 @@ function ForAll({ busy, offered, onAll }: { busy: boolean; offered: boolean; onA
 }
 
 /** Text that is told after a pause in typing, and follows when it is changed elsewhere. */
-function useTyped(told: string, tell: (text: string) => void): [string, (text: string) => void] {
+function useTyped(told: string, tell: (text: string) => unknown): [string, (text: string) => void] {
   const [text, setText] = useState(told);
   const [heard, setHeard] = useState(told);
   if (heard !== told) {

@@ -47,12 +47,13 @@ export interface ManyOutcomeProps {
   deed: Deed;
   outcome: Outcome;
   running: boolean;
+  stopped: boolean;
   failure: unknown;
   onStop(): void;
   onDismiss(): void;
 }
 
-export function ManyOutcome({ deed, outcome, running, failure, onStop, onDismiss }: ManyOutcomeProps) {
+export function ManyOutcome({ deed, outcome, running, stopped, failure, onStop, onDismiss }: ManyOutcomeProps) {
   const reasons = refusals(outcome);
   const look = failure !== null ? 'inline-failure' : reasons.length > 0 ? 'inline-warning' : 'inline-good';
   return (
@@ -60,6 +61,7 @@ export function ManyOutcome({ deed, outcome, running, failure, onStop, onDismiss
       {running ? <span className="spinner" aria-hidden="true" /> : failure === null && reasons.length === 0 ? <CheckIcon /> : <WarningIcon />}
       <span>
         {running ? `${count(outcome.done)} ${deed === 'retry' ? 'published again' : 'discarded'} so far…` : outcomeWords(deed, outcome)}
+        {stopped && ' You stopped it: the others are as they were.'}
         {failure !== null && ` Then it failed: ${failureSentence(failure)} The others are as they were.`}
       </span>
       <button type="button" className="button" onClick={running ? onStop : onDismiss}>
