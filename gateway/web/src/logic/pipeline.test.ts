@@ -56,7 +56,7 @@ function stage(name: StageName, changes: Partial<Pipeline> = {}) {
 
 describe('a stage', () => {
   it('says what flows into it, counting stored messages once', () => {
-    expect(stagesOf(pipeline()).map((one) => one.inflow?.words)).toEqual([undefined, '1 KiB/s', '2/s messages', '30/s rows']);
+    expect(stagesOf(pipeline()).map((one) => one.inflow?.words)).toEqual([undefined, '1 KiB/s', '2 messages/s', '30 rows/s']);
   });
 
   it('says that nothing flows into one that is down, or that was not heard of for long', () => {

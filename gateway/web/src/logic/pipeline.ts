@@ -1,7 +1,7 @@
 // The river as a page shows it: each stage with what matters of it, what flows into it, and how
 // long it can hold. Leaves out the clock: the gateway's own time of the answer is the present.
 import type { Pipeline, StageName, StageState, Verdict, Worker } from '../io/contract-pipeline';
-import { asSentence, bytes, bytesPerSecond, count, duration, milliseconds, MISSING, percent, perSecond } from './format';
+import { asSentence, bytes, bytesPerSecond, count, duration, milliseconds, MISSING, percent, plain } from './format';
 import type { Level } from './level';
 
 /** In the order of the river. */
@@ -146,8 +146,8 @@ function inflowOf(name: StageName, pipeline: Pipeline, isOld: boolean): StageVie
 
 const INFLOWS: Record<Exclude<StageName, 'agents'>, (pipeline: Pipeline) => StageView['inflow']> = {
   broker: ({ broker }) => moving(sum(broker.streams, (stream) => stream.inflow_bytes_per_s ?? 0), bytesPerSecond),
-  workers: ({ workers }) => moving(sum(stored(workers.items), (work) => work.messages_per_s), (rate) => `${perSecond(rate)} messages`),
-  database: ({ workers }) => moving(sum(stored(workers.items), (work) => work.rows_per_s), (rate) => `${perSecond(rate)} rows`),
+  workers: ({ workers }) => moving(sum(stored(workers.items), (work) => work.messages_per_s), (rate) => `${plain(rate)} messages/s`),
+  database: ({ workers }) => moving(sum(stored(workers.items), (work) => work.rows_per_s), (rate) => `${plain(rate)} rows/s`),
 };
 
 function moving(rate: number, print: (rate: number) => string): StageView['inflow'] {

@@ -46,7 +46,7 @@ export function LetterDetails({ letter, mayAct, busy, onRetry, onDiscard, onReas
 
 function Facts({ letter }: { letter: LetterDetail }) {
   const rows: FactRow[] = [
-    ['Number', count(letter.id)],
+    ['Number', String(letter.id)],
     ['Set aside', moment(letter.at)],
     ['Subject', <code key="subject">{letter.subject}</code>],
     ['Host', letter.host && <Link key="host" className="text-link" href={`/hosts/${encodeURIComponent(letter.host)}`}>{letter.host}</Link>],

@@ -35,7 +35,7 @@ export function LetterOutcome({ outcome, onDismiss }: { outcome: { good: boolean
   return (
     <p className={outcome.good ? 'inline-good' : 'inline-failure'} role={outcome.good ? 'status' : 'alert'} data-testid="letter-outcome">
       {outcome.good ? <CheckIcon /> : <WarningIcon />}
-      {outcome.words}
+      <span className="outcome-words">{outcome.words}</span>
       <button type="button" className="button" onClick={onDismiss}>
         Dismiss
       </button>
@@ -59,7 +59,7 @@ export function ManyOutcome({ deed, outcome, running, stopped, failure, onStop, 
   return (
     <div className={look} role={failure === null ? 'status' : 'alert'} data-testid="many-outcome">
       {running ? <span className="spinner" aria-hidden="true" /> : failure === null && reasons.length === 0 ? <CheckIcon /> : <WarningIcon />}
-      <span>
+      <span className="outcome-words">
         {running ? `${count(outcome.done)} ${deed === 'retry' ? 'published again' : 'discarded'} so far…` : outcomeWords(deed, outcome)}
         {stopped && ' You stopped it: the others are as they were.'}
         {failure !== null && ` Then it failed: ${failureSentence(failure)} The others are as they were.`}

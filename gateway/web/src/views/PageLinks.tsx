@@ -7,12 +7,13 @@ import type { Mark } from '../logic/pipeline';
 
 export function PageLinks({ role, mark }: { role: string; mark: Mark | null }) {
   const [path] = useLocation();
+  const marked = mark !== null;
   const row = useRef<HTMLElement>(null);
   useEffect(() => {
     const current = row.current?.querySelector<HTMLElement>('[aria-current]');
     // Not scrollIntoView: that would also move the page.
     if (row.current && current) row.current.scrollLeft = current.offsetLeft - row.current.clientWidth / 2 + current.offsetWidth / 2;
-  }, [path]);
+  }, [path, marked]);
   return (
     <nav ref={row} className="top-nav" aria-label="Pages">
       {pagesFor(role).map((page) => (
