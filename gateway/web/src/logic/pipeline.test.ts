@@ -63,7 +63,10 @@ describe('a stage', () => {
     const { database, workers } = pipeline();
     expect(stage('database', { database: { ...database, state: 'down' } }).inflow).toEqual({ words: 'stopped', moves: false });
     expect(stage('workers', { workers: { ...workers, as_of: NOW - 20_000 } })).toMatchObject({ inflow: { moves: false }, oldSince: NOW - 20_000 });
-    expect(stage('workers', { workers: { ...workers, items: [] } }).inflow).toEqual({ words: 'nothing comes', moves: false });
+    const held = worker('a', { channels: { telemetry: { ...work, held: { at: 1, reason: 'no answer' } } } });
+    for (const items of [[], [held]]) {
+      expect(stage('database', { workers: { ...workers, items } }).inflow).toEqual({ words: 'nothing comes', moves: false });
+    }
   });
 
   it('could hold while all is well, and holds for a time once nothing leaves it', () => {

@@ -158,9 +158,13 @@ function present(workers: readonly Worker[]): Worker[] {
   return workers.filter((worker) => !worker.gone);
 }
 
-/** Alert workers read the same messages again: they are not counted twice. */
+/**
+ * Alert workers read the same messages again: they are not counted twice. Rates are of a whole
+ * minute, so one that is held still has one.
+ */
 function stored(workers: readonly Worker[]) {
-  return present(workers).filter((worker) => worker.kind === 'ingest-worker').flatMap((worker) => Object.values(worker.channels));
+  const ingest = present(workers).filter((worker) => worker.kind === 'ingest-worker');
+  return ingest.flatMap((worker) => Object.values(worker.channels)).filter((work) => work.held === null);
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

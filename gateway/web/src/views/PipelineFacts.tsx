@@ -69,7 +69,7 @@ function DeadLetters({ letters, old, now }: { letters: Pipeline['dead_letters'];
     ['Oldest', oldest === null ? MISSING : <span key="oldest" title={moment(oldest)}>{ago(oldest, now)}</span>],
   ];
   return (
-    <FactCard title="Dead letters" sentence={kept === 0 ? 'Every message could be stored.' : asSentence(letters.sentence)} tone={kept > 0 ? 'warm' : ''} rows={rows} old={old}>
+    <FactCard title="Dead letters" sentence={kept === 0 ? 'Every message could be stored.' : 'Some messages could not be stored.'} tone={kept > 0 ? 'warm' : ''} rows={rows} old={old}>
       <Onward href="/pipeline/dead-letters" words={kept > 0 ? 'Retry or discard them' : 'Dead letters'} />
     </FactCard>
   );

@@ -37,6 +37,12 @@ export function WorkerTable({ workers, known, now }: { workers: readonly Worker[
   );
 }
 
+function statusOf(worker: Worker, known: boolean): string {
+  if (worker.gone) return 'offline';
+  if (!known) return 'unknown';
+  return worker.held ? 'held' : 'online';
+}
+
 function WorkerRows({ worker, known, now }: { worker: Worker; known: boolean; now: number }) {
   // The last figures of one that is gone say nothing of now.
   const channels = worker.gone ? [] : Object.entries(worker.channels);
@@ -45,7 +51,7 @@ function WorkerRows({ worker, known, now }: { worker: Worker; known: boolean; no
       <tr className="worker-row">
         <th scope="rowgroup" colSpan={10}>
           <div className="worker-head">
-            <span className={`status status-${worker.gone ? 'offline' : known ? 'online' : 'unknown'}`}>
+            <span className={`status status-${statusOf(worker, known)}`}>
               <span className="status-dot" aria-hidden="true" />
               {worker.kind}
             </span>
