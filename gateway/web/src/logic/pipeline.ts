@@ -119,7 +119,7 @@ const FIGURES: Record<StageName, (pipeline: Pipeline) => StageView['figures']> =
   broker: ({ broker }) => [
     ['Messages', count(sum(broker.streams, (stream) => stream.messages))],
     ['Size', bytes(sum(broker.streams, (stream) => stream.bytes))],
-    ['Unacknowledged', count(sum(broker.consumers, (consumer) => consumer.ack_pending))],
+    ['Unacked', count(sum(broker.consumers, (consumer) => consumer.ack_pending))],
     ['Fullest', percent(Math.max(0, ...broker.streams.map(fillOf)))],
   ],
   workers: ({ workers }) => [
@@ -141,7 +141,7 @@ function inflowOf(name: StageName, pipeline: Pipeline, isOld: boolean): StageVie
   if (name === 'agents') return null;
   const rate = INFLOWS[name](pipeline);
   if (pipeline[name].state === 'down' || isOld) return { words: 'stopped', moves: false };
-  return rate ?? { words: 'nothing comes', moves: false };
+  return rate ?? { words: pipeline[name].state === 'held' ? 'held' : 'nothing comes', moves: false };
 }
 
 const INFLOWS: Record<Exclude<StageName, 'agents'>, (pipeline: Pipeline) => StageView['inflow']> = {

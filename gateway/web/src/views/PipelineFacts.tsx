@@ -70,7 +70,7 @@ function DeadLetters({ letters, old, now }: { letters: Pipeline['dead_letters'];
   ];
   return (
     <FactCard title="Dead letters" sentence={kept === 0 ? 'Every message could be stored.' : 'Some messages could not be stored.'} tone={kept > 0 ? 'warm' : ''} rows={rows} old={old}>
-      <Onward href="/pipeline/dead-letters" words={kept > 0 ? 'Retry or discard them' : 'Dead letters'} />
+      <Onward href="/pipeline/dead-letters" words={kept > 0 ? 'Look at them' : 'Dead letters'} />
     </FactCard>
   );
 }
