@@ -1,18 +1,22 @@
-// Which page is shown: signed out, the fleet, or a host. Leaves out what is on them.
+// Which page is shown: signed out, or the one of the address. Leaves out what is on them.
 import { useEffect, useState } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import type { SessionState } from '../io/session';
 import { chooseTheme, theme as themeStore } from '../io/theme';
 import { asSentence } from '../logic/format';
+import { markOf } from '../logic/pipeline';
 import { Logo, WarningIcon } from '../views/icons';
 import { Notice } from '../views/parts';
 import { ConnectionBanner, Shell } from '../views/Shell';
+import { DeadLettersPage } from './DeadLettersPage';
 import { FleetPage } from './FleetPage';
 import { LogsPage, SettingsPage } from './FleetPages';
 import { HostPage } from './HostPage';
 import { useStore, useTitle } from './hooks';
+import { PipelinePage } from './PipelinePage';
 import { useServices } from './services';
 import { SignInPage } from './SignInPage';
+import { PipelineContext, useWatchedPipeline } from './use-pipeline';
 
 export function App() {
   const { session } = useServices();
@@ -26,23 +30,29 @@ function SignedIn({ state }: { state: Extract<SessionState, { phase: 'signed_in'
   const { session, feed } = useServices();
   const link = useStore(feed.link);
   const theme = useStore(themeStore);
+  const pipeline = useWatchedPipeline();
   return (
     <Shell
       account={state.account}
       connection={link.status}
       theme={theme}
+      mark={markOf(pipeline.value)}
       onTheme={() => chooseTheme(theme === 'dark' ? 'light' : 'dark')}
       onSignOut={() => void session.signOut()}
     >
       {link.status === 'away' && <Away />}
       <ScrollToTop />
-      <Switch>
-        <Route path="/" component={FleetPage} />
-        <Route path="/logs" component={LogsPage} />
-        <Route path="/settings" component={SettingsPage} />
-        <Route path="/hosts/:id/:tab?">{({ id, tab }) => <HostPage key={id} id={id} tab={tab} />}</Route>
-        <Route component={NoSuchPage} />
-      </Switch>
+      <PipelineContext value={pipeline}>
+        <Switch>
+          <Route path="/" component={FleetPage} />
+          <Route path="/logs" component={LogsPage} />
+          <Route path="/pipeline" component={PipelinePage} />
+          <Route path="/pipeline/dead-letters" component={DeadLettersPage} />
+          <Route path="/settings" component={SettingsPage} />
+          <Route path="/hosts/:id/:tab?">{({ id, tab }) => <HostPage key={id} id={id} tab={tab} />}</Route>
+          <Route component={NoSuchPage} />
+        </Switch>
+      </PipelineContext>
     </Shell>
   );
 }

@@ -31,12 +31,28 @@ import {
   type HostPage,
   type Metrics,
 } from './contract';
+import {
+  parseBulkAnswer,
+  parseLetterDetail,
+  parseLetterPage,
+  parseRetried,
+  type BulkAnswer,
+  type LetterDetail,
+  type LetterPage,
+  type Retried,
+} from './contract-letters';
+import { parsePipeline, type Pipeline } from './contract-pipeline';
 import type { Parse } from './guards';
 import { ApiError, call, type Call } from './http';
 import type { Session } from './session';
 
 /** The most the gateway gives at once: the fewest round trips for a large fleet. */
 const HOSTS_PER_PAGE = 1000;
+
+const PIPELINE_TIMEOUT_MS = 8_000;
+
+/** A look through what could not be stored; counting them asks for more at a time. */
+export const LETTERS_PER_PAGE = 50;
 
 /** Some screens of lines. */
 const LINES_PER_PAGE = 100;
@@ -56,6 +72,19 @@ export interface LinesQuery {
   /** Each `name:value`; all of them. */
   fields: readonly string[];
   cursor: string | null;
+}
+
+/** Empty texts ask for nothing. */
+export interface LettersQuery {
+  stream: string;
+  reason: string;
+  host: string;
+}
+
+export type LetterDeed = 'retry' | 'discard';
+
+function filled(texts: object): [string, string][] {
+  return Object.entries(texts).filter(([, text]) => text !== '');
 }
 
 function logsPath(host: string | null): string {
@@ -149,6 +178,35 @@ export class Api {
 
   setSettings(id: string | null, settings: Partial<Settings>): Promise<TakenSettings> {
     return this.ask({ method: 'PUT', path: settingsPath(id), body: settings }, parseTakenSettings);
+  }
+
+  /** The gateway knows it by heart: one that is silent about it is not well itself. */
+  pipeline(signal?: AbortSignal): Promise<Pipeline> {
+    return this.ask({ method: 'GET', path: '/pipeline', timeoutMs: PIPELINE_TIMEOUT_MS, ...(signal && { signal }) }, parsePipeline);
+  }
+
+  letters({ stream, reason, host }: LettersQuery, limit: number, cursor: string | null, signal?: AbortSignal): Promise<LetterPage> {
+    const query = new URLSearchParams([...filled({ stream, reason, host }), ['limit', String(limit)]]);
+    if (cursor !== null) query.set('cursor', cursor);
+    return this.get(`/dead-letters?${query}`, parseLetterPage, signal);
+  }
+
+  letter(id: number, signal?: AbortSignal): Promise<LetterDetail> {
+    return this.get(`/dead-letters/${id}`, parseLetterDetail, signal);
+  }
+
+  retryLetter(id: number): Promise<Retried> {
+    return this.ask({ method: 'POST', path: `/dead-letters/${id}/retry` }, parseRetried);
+  }
+
+  discardLetter(id: number): Promise<null> {
+    return this.ask({ method: 'DELETE', path: `/dead-letters/${id}` }, () => null);
+  }
+
+  /** Deals with some hundred of those that match; `next` of the answer goes on with the others. */
+  handleLetters(deed: LetterDeed, { stream, reason, host }: LettersQuery, cursor: string | null): Promise<BulkAnswer> {
+    const body = Object.fromEntries(filled({ stream, reason, host, cursor: cursor ?? '' }));
+    return this.ask({ method: 'POST', path: `/dead-letters/${deed}`, body }, parseBulkAnswer);
   }
 
   private get<T>(path: string, parse: Parse<T>, signal?: AbortSignal): Promise<T> {

@@ -27,10 +27,12 @@ export class ApiError extends Error {
 }
 
 export interface Call {
-  method: 'GET' | 'POST' | 'PUT';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   path: string;
   body?: unknown;
   token?: string;
+  /** Where an answer is due sooner than usual. */
+  timeoutMs?: number;
   signal?: AbortSignal;
 }
 
@@ -42,7 +44,7 @@ export async function call<T>(request: Call, parse: Parse<T>): Promise<T> {
 }
 
 async function send(request: Call): Promise<Response> {
-  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(request.timeoutMs ?? REQUEST_TIMEOUT_MS);
   const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (request.body !== undefined) headers['Content-Type'] = 'application/json';

@@ -1,14 +1,17 @@
 // The frame around every page: brand, connection, theme and account on top, the page below.
 import type { ReactNode } from 'react';
-import { Link, useLocation } from 'wouter';
+import { Link } from 'wouter';
 import type { Account } from '../io/contract';
-import { maySet } from '../logic/host-tabs';
+import type { Mark } from '../logic/pipeline';
 import { Logo, MoonIcon, SignOutIcon, SunIcon } from './icons';
+import { PageLinks } from './PageLinks';
 
 export interface ShellProps {
   account: Account;
   connection: 'connecting' | 'open' | 'away';
   theme: 'dark' | 'light';
+  /** What the link to the pipeline warns of. */
+  mark: Mark | null;
   onTheme(): void;
   onSignOut(): void;
   children: ReactNode;
@@ -16,8 +19,7 @@ export interface ShellProps {
 
 const CONNECTION_WORDS = { connecting: 'Connecting', open: 'Connected', away: 'Reconnecting' };
 
-export function Shell({ account, connection, theme, onTheme, onSignOut, children }: ShellProps) {
-  const [page] = useLocation();
+export function Shell({ account, connection, theme, mark, onTheme, onSignOut, children }: ShellProps) {
   const other = theme === 'dark' ? 'light' : 'dark';
   return (
     <>
@@ -29,16 +31,7 @@ export function Shell({ account, connection, theme, onTheme, onSignOut, children
           <Logo />
           <span>Muster</span>
         </Link>
-        <nav className="top-nav" aria-label="Pages">
-          <Link href="/logs" aria-current={page === '/logs' ? 'page' : undefined}>
-            Logs
-          </Link>
-          {maySet(account.role) && (
-            <Link href="/settings" aria-current={page === '/settings' ? 'page' : undefined}>
-              Settings
-            </Link>
-          )}
-        </nav>
+        <PageLinks role={account.role} mark={mark} />
         <span className={`link-state link-${connection}`} data-connection={connection}>
           <span className="link-dot" aria-hidden="true" />
           <span className="link-words">{CONNECTION_WORDS[connection]}</span>

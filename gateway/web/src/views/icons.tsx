@@ -75,6 +75,40 @@ export const CalendarIcon = () => (
   </Icon>
 );
 
+export const PauseIcon = () => (
+  <Icon>
+    <path d="M5.75 3.5v9M10.25 3.5v9" />
+  </Icon>
+);
+
+export const ClockIcon = () => (
+  <Icon>
+    <circle cx="8" cy="8" r="6" />
+    <path d="M8 4.5V8l2.25 1.5" />
+  </Icon>
+);
+
+export const QueueIcon = () => (
+  <Icon>
+    <path d="M2.25 4h11.5M2.25 8h11.5M2.25 12h7.5M11.75 10.5l1.75 1.5-1.75 1.5" />
+  </Icon>
+);
+
+export const GearIcon = () => (
+  <Icon>
+    <circle cx="8" cy="8" r="2" />
+    <path d="M8 1.75v2M8 12.25v2M1.75 8h2M12.25 8h2M3.6 3.6 5 5M11 11l1.4 1.4M12.4 3.6 11 5M5 11l-1.4 1.4" />
+    <circle cx="8" cy="8" r="4.25" />
+  </Icon>
+);
+
+export const DatabaseIcon = () => (
+  <Icon>
+    <ellipse cx="8" cy="3.75" rx="5.25" ry="2" />
+    <path d="M2.75 3.75v8.5c0 1.1 2.35 2 5.25 2s5.25-.9 5.25-2v-8.5M2.75 8c0 1.1 2.35 2 5.25 2s5.25-.9 5.25-2" />
+  </Icon>
+);
+
 export function Logo({ size = 24 }: { size?: number }) {
   return (
     <svg className="logo" viewBox="0 0 32 32" width={size} height={size} aria-hidden="true">
