@@ -7,12 +7,14 @@ import { asSentence } from '../logic/format';
 import { Logo, WarningIcon } from '../views/icons';
 import { Notice } from '../views/parts';
 import { ConnectionBanner, Shell } from '../views/Shell';
+import { CompletenessPage } from './CompletenessPage';
 import { FleetPage } from './FleetPage';
 import { LogsPage, SettingsPage } from './FleetPages';
 import { HostPage } from './HostPage';
 import { useStore, useTitle } from './hooks';
 import { useServices } from './services';
 import { SignInPage } from './SignInPage';
+import { StoragePage } from './StoragePage';
 
 export function App() {
   const { session } = useServices();
@@ -39,6 +41,8 @@ function SignedIn({ state }: { state: Extract<SessionState, { phase: 'signed_in'
       <Switch>
         <Route path="/" component={FleetPage} />
         <Route path="/logs" component={LogsPage} />
+        <Route path="/completeness" component={CompletenessPage} />
+        <Route path="/storage" component={StoragePage} />
         <Route path="/settings" component={SettingsPage} />
         <Route path="/hosts/:id/:tab?">{({ id, tab }) => <HostPage key={id} id={id} tab={tab} />}</Route>
         <Route component={NoSuchPage} />

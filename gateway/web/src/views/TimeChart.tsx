@@ -6,12 +6,16 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { isEmpty, lastValue, type ChartData } from '../logic/chart-data';
 import { inUnit, moment, type Unit } from '../logic/format';
+import type { Band } from '../logic/gaps';
+import { paintBands } from './chart-bands';
 import { chartOptions, columnOf, readPalette } from './chart-options';
 
 export interface TimeChartProps {
   unit: Unit;
   data: ChartData;
   ceiling: number | null;
+  /** Where samples are missing. */
+  bands: readonly Band[];
   /** Only its change matters: the colours are read from the stylesheet. */
   theme: string;
   onZoom(from: number, to: number): void;
@@ -22,16 +26,16 @@ const HEIGHT = 190;
 /** Narrower than this a drag was a click. */
 const DRAG_PIXELS_MIN = 6;
 
-export function TimeChart({ unit, data, ceiling, theme, onZoom, onZoomOut }: TimeChartProps) {
+export function TimeChart({ unit, data, ceiling, bands, theme, onZoom, onZoomOut }: TimeChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const legend = useRef<HTMLUListElement>(null);
   const chart = useRef<uPlot | null>(null);
-  const current = useRef({ data, ceiling, onZoom, onZoomOut, unit });
+  const current = useRef({ data, ceiling, bands, onZoom, onZoomOut, unit });
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const build = `${theme} ${unit} ${data.lines.map((line) => line.key + Boolean(line.peak)).join()}`;
 
   useEffect(() => {
-    current.current = { data, ceiling, onZoom, onZoomOut, unit };
+    current.current = { data, ceiling, bands, onZoom, onZoomOut, unit };
   });
 
   useEffect(() => {
@@ -49,6 +53,7 @@ export function TimeChart({ unit, data, ceiling, theme, onZoom, onZoomOut }: Tim
         onCursor: (made) => writeLegend(legend.current, made.cursor.idx ?? null, current.current),
         onSelect: (made) => takeSelection(made, current.current.onZoom),
         onDoubleClick: () => current.current.onZoomOut(),
+        onDraw: (made) => paintBands(made, current.current.bands),
       },
       element.clientWidth,
       HEIGHT,
@@ -72,6 +77,10 @@ export function TimeChart({ unit, data, ceiling, theme, onZoom, onZoomOut }: Tim
     made.setData(columns(data));
     writeLegend(legend.current, made.cursor.idx ?? null, { data, unit });
   }, [data, ceiling, unit, build]);
+
+  useEffect(() => {
+    if (chart.current) paintBands(chart.current, bands);
+  }, [bands, build]);
 
   useEffect(() => showChosen(chart.current, current.current.data, hidden), [hidden, build]);
 

@@ -1,0 +1,53 @@
+// Every table with its size; the largest at first, the rest on demand.
+import { useState } from 'react';
+import type { TableSize } from '../io/contract-storage';
+import { bytes, count, MISSING, utcDay } from '../logic/format';
+import { groupWords } from '../logic/retention-form';
+import { about, bytesPerRow } from '../logic/storage';
+
+/** What matters is among the largest. */
+const FIRST = 10;
+
+export function StorageTables({ tables }: { tables: readonly TableSize[] }) {
+  const [all, setAll] = useState(false);
+  const shown = all ? tables : tables.slice(0, FIRST);
+  return (
+    <section className="card table-card" aria-label="By table">
+      <h3>By table</h3>
+      <table className="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">Table</th>
+            <th scope="col" className="wide-only">Kind</th>
+            <th scope="col" className="number">Size</th>
+            <th scope="col" className="number wide-only">A day</th>
+            <th scope="col" className="number" title="As the database estimates them">Rows</th>
+            <th scope="col" className="number" title="With indexes">A row</th>
+            <th scope="col" className="number wide-only">Oldest</th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((table) => (
+            <tr key={table.table}>
+              <th scope="row" className="ellipsis" title={table.table}>
+                <code>{table.table}</code>
+              </th>
+              <td className="quiet wide-only">{groupWords(table.group)}</td>
+              <td className="number">{bytes(table.bytes)}</td>
+              <td className="number wide-only">{table.bytes_per_day === null ? <span className="missing">{MISSING}</span> : bytes(table.bytes_per_day)}</td>
+              <td className="number">{about(table.rows_estimate)}</td>
+              <td className="number">{bytesPerRow(table)}</td>
+              <td className="number wide-only">{table.oldest === null ? <span className="missing">{MISSING}</span> : utcDay(table.oldest)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {tables.length > FIRST && (
+        <button type="button" className="button table-more" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? 'Show the largest only' : `Show all ${count(tables.length)} tables`}
+        </button>
+      )}
+      <p className="table-note">Sizes are with indexes. Rows are the database’s own estimate; nothing is counted.</p>
+    </section>
+  );
+}
