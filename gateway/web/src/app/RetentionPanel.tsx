@@ -7,7 +7,7 @@ import { RetentionForm } from '../views/RetentionForm';
 import { CheckIcon, WarningIcon } from '../views/icons';
 import { useRetention, type Outcome, type RetentionWork, type Tried } from './use-retention';
 
-export function RetentionPanel({ stored, onSaved }: { stored: Retention; onSaved(): void }) {
+export function RetentionPanel({ stored, onSaved }: { stored: Retention; onSaved(saved: Retention): void }) {
   const work = useRetention(stored, onSaved);
   const { saved, draft, tried, outcome } = work;
   return (

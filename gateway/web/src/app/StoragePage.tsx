@@ -1,5 +1,7 @@
 // How large what is stored is, whose it is, and how long it is kept: joins the polled sizes and the
 // retention with their views.
+import { useState } from 'react';
+import type { Retention } from '../io/contract-storage';
 import { mayGovern } from '../logic/host-tabs';
 import { InlineFailure, LoadingWords, Skeleton } from '../views/parts';
 import { RetentionRules } from '../views/RetentionRules';
@@ -20,6 +22,8 @@ export function StoragePage() {
   const role = useRole();
   const storage = usePolled({ key: 'all', fetch: (signal) => api.storage(signal), nextMs: () => SIZES_MS });
   const retention = usePolled({ key: 'all', fetch: (signal) => api.retention(signal), nextMs: () => null });
+  const [saved, setSaved] = useState<Retention | null>(null);
+  const kept = saved ?? retention.value;
   useTitle('Storage');
   return (
     <div className="host">
@@ -27,9 +31,9 @@ export function StoragePage() {
       {storage.failure !== null && <InlineFailure what="The sizes could not be loaded" failure={storage.failure} onRetry={storage.retry} />}
       {storage.loading && <StorageLoading />}
       {storage.value && <StorageFigures storage={storage.value} />}
-      {storage.value && <StorageGroups storage={storage.value} />}
+      {storage.value && <StorageGroups storage={storage.value} kept={kept?.groups ?? []} />}
       {retention.failure !== null && <InlineFailure what="The retention could not be loaded" failure={retention.failure} onRetry={retention.retry} />}
-      {retention.value && (mayGovern(role) ? <RetentionPanel stored={retention.value} onSaved={storage.retry} /> : <RetentionRules retention={retention.value} />)}
+      {retention.value && (mayGovern(role) ? <RetentionPanel stored={retention.value} onSaved={setSaved} /> : <RetentionRules retention={retention.value} />)}
       <Hosts />
       {storage.value && <StorageTables tables={storage.value.tables} />}
     </div>

@@ -34,7 +34,7 @@ export interface RetentionWork {
   save(tried: Tried): void;
 }
 
-export function useRetention(stored: Retention, onSaved: () => void): RetentionWork {
+export function useRetention(stored: Retention, onSaved: (saved: Retention) => void): RetentionWork {
   const { api } = useServices();
   const [saved, setSaved] = useState(stored);
   const [draft, setDraft] = useState(() => draftOf(stored));
@@ -69,7 +69,7 @@ export function useRetention(stored: Retention, onSaved: () => void): RetentionW
     setSaved(taken);
     edit(draftOf(taken));
     setOutcome({ good: true, field: null, words: 'Saved. The workers heed it within a minute.' });
-    onSaved();
+    onSaved(taken);
   };
   return {
     saved,

@@ -75,6 +75,8 @@ export interface LinesQuery {
   text: string;
   /** Each `name:value`; all of them. */
   fields: readonly string[];
+  /** Null for any time; an end that is null is now. */
+  span: { from: number; to: number | null } | null;
   cursor: string | null;
 }
 
@@ -82,10 +84,12 @@ function logsPath(host: string | null): string {
   return `${host === null ? '' : hostPath(host)}/logs`;
 }
 
-function lineQuery({ severity, application, text, fields }: LinesQuery): URLSearchParams {
+function lineQuery({ severity, application, text, fields, span }: LinesQuery): URLSearchParams {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({ severity, application, text })) if (value !== '') query.set(name, value);
   for (const field of fields) query.append('field', field);
+  if (span) query.set('from', String(span.from));
+  if (span && span.to !== null) query.set('to', String(span.to));
   return query;
 }
 
@@ -202,7 +206,7 @@ export class Api {
     return this.get(`${logsPath(wanted.host)}?${query}`, parseLinePage, signal);
   }
 
-  /** How many there are of these lines, over the last 24 hours. */
+  /** How many there are of these lines, over the last 24 hours where no time is named. */
   lineCounts(wanted: LinesQuery, signal?: AbortSignal): Promise<LineCounts> {
     return this.get(`${logsPath(wanted.host)}/counts?${lineQuery(wanted)}`, parseLineCounts, signal);
   }

@@ -1,6 +1,6 @@
 // How numbers, sizes and times are printed, as tables of input and output.
 import { describe, expect, it } from 'vitest';
-import { ago, asSentence, bytes, bytesPerSecond, count, duration, fileStamp, inUnit, percent, share, timeSpan } from './format';
+import { ago, asSentence, bytes, bytesPerSecond, count, duration, exactShare, fileStamp, inUnit, percent, share, timeSpan } from './format';
 import { percentTop } from './ticks';
 
 function local(text: string): number {
@@ -42,6 +42,13 @@ describe('numbers', () => {
       [100, '100 %'],
       [99.999, '99.99 %'],
       [98.76, '98.8 %'],
+    ]));
+
+  it('prints an exact share with two decimals', () =>
+    check(exactShare, [
+      [100, '100 %'],
+      [99.99, '99.99 %'],
+      [76.2, '76.20 %'],
     ]));
 
   it('prints a dash for what is missing', () => {

@@ -47,6 +47,11 @@ export function share(value: number): string {
   return `${Math.min(99.99, value).toFixed(value > 99 ? 2 : 1)} %`;
 }
 
+/** The same with all the digits the gateway gives. */
+export function exactShare(value: number): string {
+  return value >= 100 ? '100 %' : `${value.toFixed(2)} %`;
+}
+
 export function load(value: number): string {
   return value.toFixed(2);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Plan, Retention, TablePlan } from '../io/contract-storage';
-import { draftOf, formField, kept, labelLosses, lossByGroup, lossWords, planSentence, rulesOf, withRule } from './retention-form';
+import { draftOf, formField, idleLabels, kept, labelLosses, lossByGroup, lossWords, planSentence, rulesOf, withRule } from './retention-form';
 
 const DAY = 86_400_000;
 
@@ -58,13 +58,18 @@ describe('the form', () => {
 describe('a dry run in words', () => {
   it('sums up what a group loses', () => {
     const [loss] = lossByGroup(planOf(table(), table({ table: 'disk_samples', days: 8, rows: 0, bytes: 0 })));
-    expect(loss && lossWords(loss)).toBe('9 days of samples (12 Jan – 20 Jan), about 120k rows, 3 GiB');
+    expect(loss && lossWords(loss)).toBe('9 days of samples of all hosts (12 Jan – 20 Jan), about 120k rows, 3 GiB');
   });
 
   it('tells of hosts with a label', () => {
     const plan = planOf(table({ days: 0, rows: 0, bytes: 0, labels: [{ label: 'env=dev', keep_days: 3, before: 20 * DAY, hosts: 12, days: 4 }] }));
     expect(labelLosses(plan)).toEqual(['4 days of samples of 12 hosts with env=dev, all that is older than 21 Jan']);
     expect(planSentence(plan)).toContain('rows of some hosts');
+  });
+
+  it('names labels that no host has', () => {
+    const label = { label: 'env=dve', keep_days: 3, before: 1, hosts: 0, days: 4 };
+    expect(idleLabels(planOf(table({ labels: [label] }), table({ labels: [label] })))).toEqual(['env=dve']);
   });
 
   it('says so where nothing goes', () => {

@@ -143,7 +143,7 @@ export function lossWords({ group, days: number, rows, bytes: size, from, before
   const about = rows > 0 ? `about ${count(rows)} rows` : '';
   if (number === 0) return `${what}: ${about} from before ${utcDay(before)}`;
   const since = from === null ? '' : ` (${utcDay(from)} – ${utcDay(before - 1)})`;
-  return `${days(number)} of ${what}${since}, ${[about, bytes(size)].filter((part) => part !== '').join(', ')}`;
+  return `${days(number)} of ${what} of all hosts${since}, ${[about, bytes(size)].filter((part) => part !== '').join(', ')}`;
 }
 
 /** Rows of hosts with a label, which are deleted one by one. */
@@ -157,6 +157,12 @@ export function labelLosses(plan: Plan): string[] {
     }
   }
   return [...found.values()];
+}
+
+/** Labels in rules that no host has now: a typing mistake, more often than not. */
+export function idleLabels(plan: Plan): string[] {
+  const idle = plan.tables.flatMap((table) => table.labels.filter((label) => label.hosts === 0).map((label) => label.label));
+  return [...new Set(idle)];
 }
 
 /** The whole of a dry run in one sentence. */

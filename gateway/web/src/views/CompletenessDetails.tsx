@@ -2,8 +2,8 @@
 // state and its story, and what came late.
 import { Link } from 'wouter';
 import type { Completeness, Gap } from '../io/contract';
-import { ago, count, moment, share, timeSpan } from '../logic/format';
-import { channelWords, gapMessages, gapStory, missingOf, stateWords } from '../logic/gaps';
+import { ago, count, exactShare, moment, timeSpan } from '../logic/format';
+import { channelWords, gapMessages, gapStory, messages, missingOf, stateWords } from '../logic/gaps';
 
 export interface CompletenessDetailsProps {
   report: Completeness;
@@ -37,20 +37,20 @@ function Channels({ report }: { report: Completeness }) {
             <th scope="col" className="number">Stored</th>
             <th scope="col" className="number">Missing</th>
             <th scope="col" className="number" title="Of the missing ones">Lost</th>
-            <th scope="col" className="number">Repaired</th>
-            <th scope="col" className="number" title="Refused for a reason and kept among the dead letters">Set aside</th>
+            <th scope="col" className="number wide-only">Repaired</th>
+            <th scope="col" className="number wide-only" title="Refused for a reason and kept among the dead letters">Set aside</th>
           </tr>
         </thead>
         <tbody>
           {report.channels.map((channel) => (
             <tr key={channel.channel}>
               <th scope="row">{channelWords(channel.channel)}</th>
-              <td className="number">{share(channel.percent)}</td>
+              <td className="number">{exactShare(channel.percent)}</td>
               <td className="number">{count(channel.stored)}</td>
               <td className="number">{count(missingOf(channel))}</td>
               <td className="number">{count(channel.lost)}</td>
-              <td className="number">{count(channel.repaired)}</td>
-              <td className="number">{count(channel.dead)}</td>
+              <td className="number wide-only">{count(channel.repaired)}</td>
+              <td className="number wide-only">{count(channel.dead)}</td>
             </tr>
           ))}
         </tbody>
@@ -66,33 +66,31 @@ function Gaps({ report, now }: CompletenessDetailsProps) {
   if (gaps.length === 0) return <p>No message is missing on any channel.</p>;
   const newest = gaps.toSorted((a, b) => (b.to_at ?? b.since) - (a.to_at ?? a.since));
   return (
-    <div className="table-scroll">
-      <table className="plain-table">
-        <caption>What is missing</caption>
-        <thead>
-          <tr>
-            <th scope="col">Written</th>
-            <th scope="col">Channel</th>
-            <th scope="col" className="number">Messages</th>
-            <th scope="col">State</th>
-            <th scope="col">Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          {newest.slice(0, ROWS_MAX).map((gap) => (
-            <tr key={`${gap.channel}/${gap.epoch}/${gap.from}`}>
-              <th scope="row" title={numbersWords(gap)}>{writtenWords(gap, now)}</th>
-              <td>{channelWords(gap.channel)}</td>
-              <td className="number">{count(gapMessages(gap))}</td>
-              <td className={STATE_TONES[gap.state]} title={moment(gap.since)}>{stateWords(gap)}</td>
-              <td className="wrap quiet">{gapStory(gap)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {newest.length > ROWS_MAX && <p>and {count(newest.length - ROWS_MAX)} older ones</p>}
-    </div>
+    <section aria-label="What is missing">
+      <h3>What is missing</h3>
+      <ul className="range-list">
+        {newest.slice(0, ROWS_MAX).map((gap) => (
+          <li key={`${gap.channel}/${gap.epoch}/${gap.from}`}>
+            <span title={numbersWords(gap)}>{writtenWords(gap, now)}</span>
+            <span>
+              {channelWords(gap.channel)}, {messages(gapMessages(gap))}
+            </span>
+            <span className="range-story">
+              <b className={STATE_TONES[gap.state]} title={`since ${moment(gap.since)}`}>
+                {stateWords(gap)}
+              </b>
+              , {gapStory(gap)}
+            </span>
+          </li>
+        ))}
+      </ul>
+      <Rest hidden={newest.length - ROWS_MAX} />
+    </section>
   );
+}
+
+function Rest({ hidden }: { hidden: number }) {
+  return hidden > 0 ? <p>and {count(hidden)} older ones</p> : null;
 }
 
 /** When they were written is known once the gap was looked into. */
@@ -109,29 +107,20 @@ function numbersWords(gap: Gap): string {
 function Late({ report }: { report: Completeness }) {
   if (report.backfilled.length === 0) return null;
   return (
-    <div className="table-scroll">
-      <table className="plain-table">
-        <caption>What came late, and is here</caption>
-        <thead>
-          <tr>
-            <th scope="col">Written</th>
-            <th scope="col">Channel</th>
-            <th scope="col" className="number">Messages</th>
-            <th scope="col">Stored</th>
-          </tr>
-        </thead>
-        <tbody>
-          {report.backfilled.slice(0, ROWS_MAX).map((range) => (
-            <tr key={`${range.channel}/${range.from}/${range.at}`}>
-              <th scope="row">{timeSpan(range.from, range.to)}</th>
-              <td>{channelWords(range.channel)}</td>
-              <td className="number">{count(range.messages)}</td>
-              <td>{moment(range.at)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {report.backfilled.length > ROWS_MAX && <p>and {count(report.backfilled.length - ROWS_MAX)} older ones</p>}
-    </div>
+    <section aria-label="What came late">
+      <h3>What came late, and is here</h3>
+      <ul className="range-list">
+        {report.backfilled.slice(0, ROWS_MAX).map((range) => (
+          <li key={`${range.channel}/${range.from}/${range.at}`}>
+            <span>{timeSpan(range.from, range.to)}</span>
+            <span>
+              {channelWords(range.channel)}, {messages(range.messages)}
+            </span>
+            <span className="range-story">stored {moment(range.at)}</span>
+          </li>
+        ))}
+      </ul>
+      <Rest hidden={report.backfilled.length - ROWS_MAX} />
+    </section>
   );
 }

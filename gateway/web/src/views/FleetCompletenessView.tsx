@@ -2,7 +2,7 @@
 // channel, and the hosts that lack most.
 import { Link } from 'wouter';
 import type { FleetChannel, FleetCompleteness, LackingHost } from '../io/contract';
-import { count, share } from '../logic/format';
+import { count, exactShare } from '../logic/format';
 import { channelHint, channelWords, fleetSentence } from '../logic/gaps';
 import { CheckIcon, WarningIcon } from './icons';
 import { Figure } from './parts';
@@ -37,10 +37,10 @@ function Headline({ report }: { report: FleetCompleteness }) {
   return (
     <section className={`card whole ${complete ? 'whole-good' : 'whole-warm'}`} aria-label="In all" data-testid="fleet-completeness">
       <span className="whole-icon">{complete ? <CheckIcon /> : <WarningIcon />}</span>
-      <p className="whole-percent">{share(report.percent)}</p>
+      <p className="whole-percent">{exactShare(report.percent)}</p>
       <div className="whole-words">
         <p className="whole-sentence">{fleetSentence(report.channels)}</p>
-        <p className="quiet">Agents number every message they send, so a missing one is known by its number. Percentages are rounded down: 100 % means all.</p>
+        <p className="quiet">Agents number every message they send, so a missing one is known by its number. Percentages are rounded down, so 100 % means all.</p>
       </div>
     </section>
   );
@@ -70,8 +70,8 @@ function Channels({ channels }: { channels: readonly FleetChannel[] }) {
             <th scope="col" className="number">Stored</th>
             <th scope="col" className="number">Missing</th>
             <th scope="col" className="number" title="Of the missing ones">Lost</th>
-            <th scope="col" className="number">Repaired</th>
-            <th scope="col" className="number" title="Refused for a reason and kept among the dead letters">Set aside</th>
+            <th scope="col" className="number wide-only">Repaired</th>
+            <th scope="col" className="number wide-only" title="Refused for a reason and kept among the dead letters">Set aside</th>
           </tr>
         </thead>
         <tbody>
@@ -86,8 +86,8 @@ function Channels({ channels }: { channels: readonly FleetChannel[] }) {
               <Amount value={channel.stored} />
               <Amount value={channel.missing} tone="warm" />
               <Amount value={channel.lost} tone="bad" />
-              <Amount value={channel.repaired} tone="good" />
-              <Amount value={channel.dead} />
+              <Amount value={channel.repaired} tone="good" wide />
+              <Amount value={channel.dead} wide />
             </tr>
           ))}
         </tbody>
@@ -97,12 +97,12 @@ function Channels({ channels }: { channels: readonly FleetChannel[] }) {
 }
 
 function Share({ percent, missing }: { percent: number; missing: number }) {
-  return <span className={missing === 0 ? 'good' : 'warm'}>{share(percent)}</span>;
+  return <span className={missing === 0 ? 'good' : 'warm'}>{exactShare(percent)}</span>;
 }
 
 /** Nothing is said more quietly than something. */
-function Amount({ value, tone }: { value: number; tone?: 'good' | 'warm' | 'bad' }) {
-  return <td className={value === 0 ? 'number missing' : `number ${tone ?? ''}`}>{count(value)}</td>;
+function Amount({ value, tone, wide = false }: { value: number; tone?: 'good' | 'warm' | 'bad'; wide?: boolean }) {
+  return <td className={`number ${value === 0 ? 'missing' : (tone ?? '')} ${wide ? 'wide-only' : ''}`}>{count(value)}</td>;
 }
 
 function Hosts({ hosts }: { hosts: readonly LackingHost[] }) {
@@ -117,23 +117,23 @@ function Hosts({ hosts }: { hosts: readonly LackingHost[] }) {
             <th scope="col" className="number">Complete</th>
             <th scope="col" className="number">Missing</th>
             <th scope="col" className="number" title="Of the missing ones">Lost</th>
-            <th scope="col" className="number">Repaired</th>
-            <th scope="col" className="number" title="That may still be repaired">Open gaps</th>
+            <th scope="col" className="number wide-only">Repaired</th>
+            <th scope="col" className="number wide-only" title="That may still be repaired">Open gaps</th>
           </tr>
         </thead>
         <tbody>
           {hosts.map((host) => (
             <tr key={host.id}>
               <th scope="row" className="ellipsis host-cell" title={host.id}>
-                <Link href={`/hosts/${host.id}/events`}>{host.id}</Link>
+                <Link href={`/hosts/${host.id}#completeness`}>{host.id}</Link>
               </th>
               <td className="number">
                 <Share percent={host.percent} missing={host.missing} />
               </td>
               <Amount value={host.missing} tone="warm" />
               <Amount value={host.lost} tone="bad" />
-              <Amount value={host.repaired} tone="good" />
-              <Amount value={host.gaps_open} />
+              <Amount value={host.repaired} tone="good" wide />
+              <Amount value={host.gaps_open} wide />
             </tr>
           ))}
         </tbody>

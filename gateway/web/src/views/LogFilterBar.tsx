@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import { SEVERITIES, type Severity } from '../io/contract-agent';
 import { readSearch } from '../logic/log-search';
+import { isMoments, LAST, whenWords } from '../logic/log-time';
 import type { LogFilter } from '../logic/logs';
 import { PulseIcon } from './icons';
 import { SearchField } from './SearchField';
@@ -48,7 +49,7 @@ export function LogFilterBar(props: LogFilterBarProps) {
           <option value="">All severities</option>
           {SEVERITIES.slice(0, -1).map((severity) => (
             <option key={severity} value={severity}>
-              {severity === 'critical' ? 'Critical' : `${severity.charAt(0).toUpperCase()}${severity.slice(1)} and worse`}
+              {severity === 'critical' ? 'Critical' : `${capitalised(severity)} and worse`}
             </option>
           ))}
         </select>
@@ -64,6 +65,7 @@ export function LogFilterBar(props: LogFilterBarProps) {
           ))}
         </select>
       </label>
+      {!following && <TimeSelect when={filter.when} onWhen={(when) => onFilter({ ...filter, when })} />}
       <SearchField label="Search messages" value={text} onChange={setText} />
       <span className="log-hint" role="status">
         {quoteIsOpen ? 'Close the quote to search for the phrase.' : 'All words, "a phrase", -without'}
@@ -86,4 +88,25 @@ export function LogFilterBar(props: LogFilterBarProps) {
       )}
     </div>
   );
+}
+
+function TimeSelect({ when, onWhen }: { when: string; onWhen(when: string): void }) {
+  return (
+    <label className="field-inline">
+      <span className="visually-hidden">Time</span>
+      <select value={when} onChange={(event) => onWhen(event.target.value)}>
+        <option value="">Any time</option>
+        {LAST.map((last) => (
+          <option key={last} value={last}>
+            {capitalised(whenWords(last))}
+          </option>
+        ))}
+        {isMoments(when) && <option value={when}>{whenWords(when)}</option>}
+      </select>
+    </label>
+  );
+}
+
+function capitalised(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }

@@ -2,7 +2,7 @@
 // table by table for those who want to know.
 import type { Plan } from '../io/contract-storage';
 import { bytes, utcDay } from '../logic/format';
-import { days, kept, labelLosses, losing, lossByGroup, lossWords, planSentence } from '../logic/retention-form';
+import { days, idleLabels, kept, labelLosses, losing, lossByGroup, lossWords, planSentence } from '../logic/retention-form';
 import { about } from '../logic/storage';
 import { CheckIcon, WarningIcon } from './icons';
 
@@ -26,6 +26,9 @@ export function PlanView({ plan }: { plan: Plan }) {
           ))}
         </ul>
       )}
+      {idleLabels(plan).map((label) => (
+        <p key={label}>No host has the label {label} now.</p>
+      ))}
       {groups.length > 0 && <Tables plan={plan} />}
     </section>
   );

@@ -54,7 +54,7 @@ function GroupField({ group, value, wrong, onChange }: GroupFieldProps) {
     <label className="keep-field">
       {groupWords(group.group)}
       <span className="keep-input">
-        <input inputMode="numeric" value={value} placeholder={String(group.default_days)} aria-invalid={wrong} aria-describedby={hint} onChange={(event) => onChange(event.target.value)} />
+        <input inputMode="numeric" value={value} placeholder={String(group.default_days)} aria-label={`${groupWords(group.group)}, days to keep`} aria-invalid={wrong} aria-describedby={hint} onChange={(event) => onChange(event.target.value)} />
         days
       </span>
       <span className="settings-hint" id={hint}>

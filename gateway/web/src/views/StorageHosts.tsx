@@ -3,7 +3,7 @@ import { Link } from 'wouter';
 import type { HostSize } from '../io/contract-storage';
 import { asSentence, bytes } from '../logic/format';
 import { about, partOf } from '../logic/storage';
-import { ShareBar } from './parts';
+import { NumberCell, ShareBar } from './parts';
 
 export interface StorageHostsProps {
   hosts: readonly HostSize[];
@@ -39,7 +39,7 @@ export function StorageHosts({ hosts, method, onMore, moreBusy }: StorageHostsPr
                 <ShareBar part={partOf(host.bytes, largest)} />
               </td>
               <td className="number">≈ {bytes(host.bytes)}</td>
-              <td className="number">{about(host.rows_per_day)}</td>
+              <NumberCell text={about(host.rows_per_day)} />
             </tr>
           ))}
         </tbody>

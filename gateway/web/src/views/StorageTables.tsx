@@ -4,6 +4,7 @@ import type { TableSize } from '../io/contract-storage';
 import { bytes, count, MISSING, utcDay } from '../logic/format';
 import { groupWords } from '../logic/retention-form';
 import { about, bytesPerRow } from '../logic/storage';
+import { NumberCell } from './parts';
 
 /** What matters is among the largest. */
 const FIRST = 10;
@@ -22,7 +23,7 @@ export function StorageTables({ tables }: { tables: readonly TableSize[] }) {
             <th scope="col" className="number">Size</th>
             <th scope="col" className="number wide-only">A day</th>
             <th scope="col" className="number" title="As the database estimates them">Rows</th>
-            <th scope="col" className="number" title="With indexes">A row</th>
+            <th scope="col" className="number wide-only" title="With indexes">A row</th>
             <th scope="col" className="number wide-only">Oldest</th>
           </tr>
         </thead>
@@ -33,11 +34,11 @@ export function StorageTables({ tables }: { tables: readonly TableSize[] }) {
                 <code>{table.table}</code>
               </th>
               <td className="quiet wide-only">{groupWords(table.group)}</td>
-              <td className="number">{bytes(table.bytes)}</td>
-              <td className="number wide-only">{table.bytes_per_day === null ? <span className="missing">{MISSING}</span> : bytes(table.bytes_per_day)}</td>
-              <td className="number">{about(table.rows_estimate)}</td>
-              <td className="number">{bytesPerRow(table)}</td>
-              <td className="number wide-only">{table.oldest === null ? <span className="missing">{MISSING}</span> : utcDay(table.oldest)}</td>
+              <NumberCell text={bytes(table.bytes)} />
+              <NumberCell text={table.bytes_per_day === null ? MISSING : bytes(table.bytes_per_day)} wide />
+              <NumberCell text={about(table.rows_estimate)} />
+              <NumberCell text={bytesPerRow(table)} wide />
+              <NumberCell text={table.oldest === null ? MISSING : utcDay(table.oldest)} wide />
             </tr>
           ))}
         </tbody>

@@ -1,9 +1,9 @@
 // The size of the database: its figures, and what it is made of by the kind of data.
-import type { GroupSize, Storage } from '../io/contract-storage';
+import type { GroupKept, GroupSize, Storage } from '../io/contract-storage';
 import { bytes, count, duration, MISSING, utcDay } from '../logic/format';
-import { groupHint, groupWords } from '../logic/retention-form';
+import { groupHint, groupWords, kept } from '../logic/retention-form';
 import { about, bytesPerRow, daysLeft, oldestOf, partOf } from '../logic/storage';
-import { Figure, ShareBar } from './parts';
+import { Figure, NumberCell, ShareBar } from './parts';
 
 const ENGINES: Record<string, string> = { plain: 'plain PostgreSQL', timescale: 'PostgreSQL with TimescaleDB' };
 
@@ -21,7 +21,13 @@ export function StorageFigures({ storage }: { storage: Storage }) {
   );
 }
 
-export function StorageGroups({ storage }: { storage: Storage }) {
+export interface StorageGroupsProps {
+  storage: Storage;
+  /** Empty until they are known. */
+  kept: readonly GroupKept[];
+}
+
+export function StorageGroups({ storage, kept: groups }: StorageGroupsProps) {
   return (
     <section className="card table-card" aria-label="By kind of data">
       <h3>By kind of data</h3>
@@ -35,11 +41,12 @@ export function StorageGroups({ storage }: { storage: Storage }) {
             <th scope="col" className="number" title="As the database estimates them">Rows</th>
             <th scope="col" className="number wide-only" title="With indexes">A row</th>
             <th scope="col" className="number">Oldest</th>
+            <th scope="col" className="number wide-only">Kept for</th>
           </tr>
         </thead>
         <tbody>
           {storage.groups.map((group) => (
-            <GroupRow key={group.group} group={group} whole={storage.database_bytes} />
+            <GroupRow key={group.group} group={group} whole={storage.database_bytes} keepDays={groups.find((one) => one.group === group.group)?.keep_days ?? null} />
           ))}
         </tbody>
       </table>
@@ -47,7 +54,7 @@ export function StorageGroups({ storage }: { storage: Storage }) {
   );
 }
 
-function GroupRow({ group, whole }: { group: GroupSize; whole: number }) {
+function GroupRow({ group, whole, keepDays }: { group: GroupSize; whole: number; keepDays: number | null }) {
   return (
     <tr>
       <th scope="row">
@@ -56,11 +63,12 @@ function GroupRow({ group, whole }: { group: GroupSize; whole: number }) {
       <td className="share-cell wide-only">
         <ShareBar part={partOf(group.bytes, whole)} />
       </td>
-      <td className="number">{bytes(group.bytes)}</td>
-      <td className="number wide-only">{group.bytes_per_day === null ? <span className="missing">{MISSING}</span> : bytes(group.bytes_per_day)}</td>
-      <td className="number">{about(group.rows_estimate)}</td>
-      <td className="number wide-only">{bytesPerRow(group)}</td>
-      <td className="number">{group.oldest === null ? <span className="missing">{MISSING}</span> : utcDay(group.oldest)}</td>
+      <NumberCell text={bytes(group.bytes)} />
+      <NumberCell text={group.bytes_per_day === null ? MISSING : bytes(group.bytes_per_day)} wide />
+      <NumberCell text={about(group.rows_estimate)} />
+      <NumberCell text={bytesPerRow(group)} wide />
+      <NumberCell text={group.oldest === null ? MISSING : utcDay(group.oldest)} />
+      <NumberCell text={keepDays === null ? MISSING : kept(keepDays)} wide />
     </tr>
   );
 }
