@@ -54,5 +54,8 @@ export function barsOf(counts: LineCounts): Bars {
     parts: stack(step),
   }));
   const totals = counts.series.map(({ severity, counts: known }) => ({ severity, lines: sum(known) })).filter((total) => total.lines > 0);
-  return { bars, from: counts.from, to: counts.to, stepMs: counts.step_ms, lines: sum(lines), highest, totals };
+  const [first, last] = [bars[0]?.at ?? counts.from, bars.at(-1)?.at];
+  // Steps are whole, the time that was asked for need not be: the axis is of the steps.
+  const to = last === undefined ? counts.to : last + counts.step_ms;
+  return { bars, from: first, to, stepMs: counts.step_ms, lines: sum(lines), highest, totals };
 }

@@ -50,9 +50,9 @@ function GapFigures({ report: { gaps } }: { report: FleetCompleteness }) {
   return (
     <section className="now now-four" aria-label="Gaps">
       <Figure name="Open gaps" value={count(gaps.open)} tone={gaps.open > 0 ? 'warm' : undefined} detail="asked for as soon as their hosts answer" />
-      <Figure name="Being repaired" value={count(gaps.repairing)} tone={gaps.repairing > 0 ? 'warm' : undefined} detail="agents send these again" />
-      <Figure name="Repaired" value={count(gaps.repaired)} tone={gaps.repaired > 0 ? 'good' : undefined} detail="were missing and are here now" />
-      <Figure name="Lost" value={count(gaps.lost)} tone={gaps.lost > 0 ? 'bad' : undefined} detail="nobody has these any more" />
+      <Figure name="Gaps being repaired" value={count(gaps.repairing)} tone={gaps.repairing > 0 ? 'warm' : undefined} detail="agents send these again" />
+      <Figure name="Gaps repaired" value={count(gaps.repaired)} tone={gaps.repaired > 0 ? 'good' : undefined} detail="were missing and are here now" />
+      <Figure name="Gaps lost" value={count(gaps.lost)} tone={gaps.lost > 0 ? 'bad' : undefined} detail="nobody has these any more" />
     </section>
   );
 }
