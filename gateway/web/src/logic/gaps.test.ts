@@ -64,7 +64,7 @@ function channel(missing: number, lost: number): FleetChannel {
 describe('the sentence of the fleet', () => {
   it.each<[FleetChannel[], string]>([
     [[], 'No agent has sent anything yet.'],
-    [[channel(0, 0)], 'Every message that any agent ever sent is accounted for.'],
+    [[channel(0, 0), channel(0, 0)], 'All 2 messages that agents ever sent are accounted for.'],
     [[channel(1, 0)], '1 message is missing and may still come: the agents are asked for it.'],
     [[channel(3, 3)], '3 messages are lost for good; all others are accounted for.'],
     [[channel(3, 1), channel(2, 2)], '5 messages are missing: 3 lost for good, 2 may still come.'],

@@ -38,8 +38,8 @@ export function messages(number: number): string {
 export function fleetSentence(channels: readonly FleetChannel[]): string {
   const missing = channels.reduce((sum, channel) => sum + channel.missing, 0);
   const lost = channels.reduce((sum, channel) => sum + channel.lost, 0);
-  if (channels.length === 0) return 'No agent has sent anything yet.';
-  if (missing === 0) return 'Every message that any agent ever sent is accounted for.';
+  const known = channels.reduce((sum, channel) => sum + channel.stored + channel.dead, 0);
+  if (missing === 0) return known === 0 ? 'No agent has sent anything yet.' : `All ${messages(known)} that agents ever sent are accounted for.`;
   const rest = missing - lost;
   if (lost === 0) return `${messages(rest)} ${rest === 1 ? 'is' : 'are'} missing and may still come: the agents are asked for ${rest === 1 ? 'it' : 'them'}.`;
   if (rest === 0) return `${messages(lost)} ${lost === 1 ? 'is' : 'are'} lost for good; all others are accounted for.`;

@@ -1,5 +1,5 @@
 // What to look for among log lines, and the switch to the live tail.
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { SEVERITIES, type Severity } from '../io/contract-agent';
 import { readSearch } from '../logic/log-search';
 import { isMoments, LAST, whenWords } from '../logic/log-time';
@@ -21,14 +21,26 @@ export interface LogFilterBarProps {
 /** A pause in typing: each letter would be a search through millions of lines. */
 const TYPING_MS = 300;
 
-export function LogFilterBar(props: LogFilterBarProps) {
-  const { filter, applications, following, onFilter } = props;
+/** What is typed, and asked for once the typing pauses. */
+function useTyped(props: LogFilterBarProps): [string, (text: string) => void] {
+  const { filter } = props;
   const [text, setText] = useState(filter.text);
+  // The page is drawn anew each second: that must not begin the pause anew.
+  const latest = useRef(props);
+  useEffect(() => {
+    latest.current = props;
+  });
   useEffect(() => {
     if (text === filter.text || readSearch(text) === null) return;
-    const timer = setTimeout(() => onFilter({ ...filter, text }), TYPING_MS);
+    const timer = setTimeout(() => latest.current.onFilter({ ...latest.current.filter, text }), TYPING_MS);
     return () => clearTimeout(timer);
-  }, [text, filter, onFilter]);
+  }, [text, filter.text]);
+  return [text, setText];
+}
+
+export function LogFilterBar(props: LogFilterBarProps) {
+  const { filter, applications, following, onFilter } = props;
+  const [text, setText] = useTyped(props);
   const quoteIsOpen = readSearch(text) === null;
   return (
     <div className="panel-bar" role="toolbar" aria-label="Log lines">

@@ -1,8 +1,9 @@
 // How many lines there were over time, by severity, above the list of them. A click on a bar asks for
 // its time alone; with the keyboard the same is chosen in the bar of filters.
-import { clockTime, count, day, timeSpan } from '../logic/format';
+import { count, timeSpan } from '../logic/format';
 import type { Bar, Bars } from '../logic/log-bars';
 import { canZoom } from '../logic/log-time';
+import { timeTicks } from '../logic/ticks';
 
 export interface LogHistogramProps {
   bars: Bars;
@@ -13,9 +14,8 @@ export interface LogHistogramProps {
 
 /** In units of the drawing, which is stretched to its place. */
 const HEIGHT = 100;
-/** Where the axis names times, as parts of it. */
-const TICKS = [0, 0.25, 0.5, 0.75, 1];
-const TWO_DAYS_MS = 2 * 86_400_000;
+/** As many labels as a phone has room for twice: it shows every other one. */
+const TICKS_MAX = 10;
 
 export function LogHistogram({ bars, words, onZoom }: LogHistogramProps) {
   const width = Math.max(1, bars.bars.length);
@@ -37,17 +37,14 @@ export function LogHistogram({ bars, words, onZoom }: LogHistogramProps) {
         </svg>
       </div>
       <p className="log-axis" aria-hidden="true">
-        {TICKS.map((part) => (
-          <span key={part}>{tick(bars, part)}</span>
+        {timeTicks(bars.from, bars.to, TICKS_MAX).map(({ part, label }) => (
+          <span key={part} style={{ left: `${part * 100}%` }}>
+            {label}
+          </span>
         ))}
       </p>
     </figure>
   );
-}
-
-function tick({ from, to }: Bars, part: number): string {
-  const at = from + (to - from) * part;
-  return to - from > TWO_DAYS_MS ? day(at) : clockTime(at);
 }
 
 function Totals({ bars: { totals } }: { bars: Bars }) {
