@@ -13,6 +13,16 @@ test('the completeness of the fleet is one number with a sentence, by channel', 
   expect(complaints).toEqual([]);
 });
 
+test('log lines are narrowed to a time, which is kept in the address', async ({ page, complaints }) => {
+  await signIn(page);
+  await hostRow(page);
+  await page.goto('/logs');
+  await page.getByLabel('Time').selectOption('7d');
+  await expect(page).toHaveURL(/when=7d/);
+  await expect(page.getByTestId('log-bars')).toContainText('last 7 days');
+  expect(complaints).toEqual([]);
+});
+
 test('a host has its availability and its events in words', async ({ page, complaints }) => {
   await signIn(page);
   await hostRow(page);

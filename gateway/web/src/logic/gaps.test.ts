@@ -26,7 +26,8 @@ describe('a report', () => {
   it.each<[string, Partial<Gap>, string]>([
     ['lost with a cause', {}, 'the agent’s journal was full or damaged'],
     ['lost for a cause that is new', { cause: 'stolen' }, 'stolen'],
-    ['new', { state: 'open', cause: null, attempts: 0 }, 'not asked for yet'],
+    ['new', { state: 'open', cause: null, attempts: 0 }, 'not asked for yet, or its host does not answer'],
+    ['asked for in vain', { state: 'open', cause: null, attempts: 1 }, 'asked for once, to be asked for again'],
     ['asked for', { state: 'repairing', cause: null, attempts: 3 }, 'asked for 3 times'],
   ])('tells of a gap that is %s', (_, changes, words) => {
     expect(gapStory(gap(changes))).toBe(words);

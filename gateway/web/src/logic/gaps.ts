@@ -88,7 +88,7 @@ export function gapStory(gap: Gap): string {
   const asked = gap.attempts === 0 ? '' : `asked for ${gap.attempts === 1 ? 'once' : `${count(gap.attempts)} times`}`;
   if (gap.state === 'lost') return gap.cause === null ? 'nobody has it any more' : causeWords(gap.cause);
   if (gap.state === 'repairing') return asked === '' ? 'the agent is asked for it' : asked;
-  return asked === '' ? 'not asked for yet' : `${asked}, the host does not have it at hand`;
+  return asked === '' ? 'not asked for yet, or its host does not answer' : `${asked}, to be asked for again`;
 }
 
 /** A stretch of time of which samples are missing. */

@@ -43,9 +43,9 @@ function Tables({ plan }: { plan: Plan }) {
           <thead>
             <tr>
               <th scope="col">Table</th>
-              <th scope="col" className="number">Kept for</th>
+              <th scope="col" className="number wide-only">Kept for</th>
               <th scope="col" className="number">Removed</th>
-              <th scope="col" className="number">Before</th>
+              <th scope="col" className="number wide-only">Before</th>
               <th scope="col" className="number">Rows</th>
               <th scope="col" className="number">Size</th>
             </tr>
@@ -56,9 +56,9 @@ function Tables({ plan }: { plan: Plan }) {
                 <th scope="row">
                   <code>{table.table}</code>
                 </th>
-                <td className="number">{kept(table.keep_days)}</td>
+                <td className="number wide-only">{kept(table.keep_days)}</td>
                 <td className="number">{table.days === 0 ? 'rows' : days(table.days)}</td>
-                <td className="number">{utcDay(table.before)}</td>
+                <td className="number wide-only">{utcDay(table.before)}</td>
                 <td className="number">{about(table.rows)}</td>
                 <td className="number">{bytes(table.bytes)}</td>
               </tr>

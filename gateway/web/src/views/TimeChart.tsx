@@ -7,7 +7,7 @@ import 'uplot/dist/uPlot.min.css';
 import { isEmpty, lastValue, type ChartData } from '../logic/chart-data';
 import { inUnit, moment, type Unit } from '../logic/format';
 import type { Band } from '../logic/gaps';
-import { paintBands } from './chart-bands';
+import { bandAt, paintBands } from './chart-bands';
 import { chartOptions, columnOf, readPalette } from './chart-options';
 
 export interface TimeChartProps {
@@ -50,7 +50,7 @@ export function TimeChart({ unit, data, ceiling, bands, theme, onZoom, onZoomOut
           span: () => [current.current.data.from, current.current.data.to],
           ceiling: () => current.current.ceiling,
         },
-        onCursor: (made) => writeLegend(legend.current, made.cursor.idx ?? null, current.current),
+        onCursor: (made) => writeLegend(legend.current, made, current.current),
         onSelect: (made) => takeSelection(made, current.current.onZoom),
         onDoubleClick: () => current.current.onZoomOut(),
         onDraw: (made) => paintBands(made, current.current.bands),
@@ -75,7 +75,7 @@ export function TimeChart({ unit, data, ceiling, bands, theme, onZoom, onZoomOut
     const made = chart.current;
     if (!made) return;
     made.setData(columns(data));
-    writeLegend(legend.current, made.cursor.idx ?? null, { data, unit });
+    writeLegend(legend.current, made, { data, unit, bands: current.current.bands });
   }, [data, ceiling, unit, build]);
 
   useEffect(() => {
@@ -125,8 +125,9 @@ function takeSelection(chart: uPlot, onZoom: TimeChartProps['onZoom']): void {
 }
 
 /** The values under the cursor, or the newest ones when the pointer is elsewhere. */
-function writeLegend(list: HTMLUListElement | null, index: number | null, shown: { data: ChartData; unit: Unit }): void {
+function writeLegend(list: HTMLUListElement | null, chart: uPlot, shown: Pick<TimeChartProps, 'data' | 'unit' | 'bands'>): void {
   if (!list) return;
+  const index = chart.cursor.idx ?? null;
   const places = list.querySelectorAll<HTMLElement>('.legend-value');
   shown.data.lines.forEach((line, at) => {
     const place = places[at];
@@ -138,7 +139,9 @@ function writeLegend(list: HTMLUListElement | null, index: number | null, shown:
   });
   const time = list.querySelector('.legend-time');
   const at = index === null ? undefined : shown.data.timestamps[index];
-  if (time) time.textContent = at === undefined ? '' : moment(at);
+  const band = index === null ? undefined : bandAt(chart, shown.bands);
+  if (time) time.textContent = [...(band ? [band.words] : []), ...(at === undefined ? [] : [moment(at)])].join(', ');
+  time?.classList.toggle('legend-missing', band !== undefined);
 }
 
 interface LegendProps {

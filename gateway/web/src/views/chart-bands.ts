@@ -1,10 +1,10 @@
-// Bands over a chart where samples are missing: elements in its plotting area, because a picture
-// could say neither when pointed at, and hatched, because colour alone would be taken for a line.
+// Bands over a chart where samples are missing: elements in its plotting area, hatched by the
+// stylesheet, because colour alone would be taken for a line. They let the pointer through, which
+// belongs to the chart's cursor; what they say is written where the cursor's values are.
 import type uPlot from 'uplot';
-import { timeSpan } from '../logic/format';
 import type { Band } from '../logic/gaps';
 
-/** Narrower could not be pointed at. */
+/** Narrower could not be seen, nor pointed at. */
 const PIXELS_MIN = 4;
 
 export function paintBands(chart: uPlot, bands: readonly Band[]): void {
@@ -19,7 +19,14 @@ function place(chart: uPlot, element: HTMLElement, band: Band): void {
   const left = Math.max(0, Math.min(width - PIXELS_MIN, chart.valToPos(band.from, 'x')));
   const right = Math.min(width, Math.max(left + PIXELS_MIN, chart.valToPos(band.to, 'x')));
   element.className = band.lost ? 'chart-band chart-band-lost' : 'chart-band';
-  element.title = `${band.words}: ${timeSpan(band.from, band.to)}`;
   element.style.left = `${left}px`;
   element.style.width = `${right - left}px`;
+}
+
+/** The band under the cursor, if it is over one. */
+export function bandAt(chart: uPlot, bands: readonly Band[]): Band | undefined {
+  const { left } = chart.cursor;
+  if (left === undefined || left < 0) return undefined;
+  const [from, to] = [chart.posToVal(left - PIXELS_MIN, 'x'), chart.posToVal(left + PIXELS_MIN, 'x')];
+  return bands.find((band) => band.from <= to && band.to >= from);
 }
