@@ -1,7 +1,7 @@
 // The tabs of a host's page and the pages of the fleet: each opens, says what there is, and fits.
 import { expect, hostRow, overflow, signIn, stack, test } from './dashboard';
 
-const PANELS = ['Processes', 'Logs', 'System', 'Settings'] as const;
+const PANELS = ['Processes', 'Logs', 'Events', 'System', 'Settings'] as const;
 
 test('each tab opens by its link and by its address', async ({ page, complaints }) => {
   await signIn(page);

@@ -8,6 +8,7 @@ import { markOf } from '../logic/pipeline';
 import { Logo, WarningIcon } from '../views/icons';
 import { Notice } from '../views/parts';
 import { ConnectionBanner, Shell } from '../views/Shell';
+import { CompletenessPage } from './CompletenessPage';
 import { DeadLettersPage } from './DeadLettersPage';
 import { FleetPage } from './FleetPage';
 import { LogsPage, SettingsPage } from './FleetPages';
@@ -16,6 +17,7 @@ import { useStore, useTitle } from './hooks';
 import { PipelinePage } from './PipelinePage';
 import { useServices } from './services';
 import { SignInPage } from './SignInPage';
+import { StoragePage } from './StoragePage';
 import { PipelineContext, useWatchedPipeline } from './use-pipeline';
 
 export function App() {
@@ -48,6 +50,8 @@ function SignedIn({ state }: { state: Extract<SessionState, { phase: 'signed_in'
           <Route path="/logs" component={LogsPage} />
           <Route path="/pipeline" component={PipelinePage} />
           <Route path="/pipeline/dead-letters" component={DeadLettersPage} />
+          <Route path="/completeness" component={CompletenessPage} />
+          <Route path="/storage" component={StoragePage} />
           <Route path="/settings" component={SettingsPage} />
           <Route path="/hosts/:id/:tab?">{({ id, tab }) => <HostPage key={id} id={id} tab={tab} />}</Route>
           <Route component={NoSuchPage} />

@@ -7,23 +7,28 @@ import { theme as themeStore } from '../io/theme';
 import { historyData, liveData } from '../logic/chart-data';
 import { chartsToDraw } from '../logic/charts';
 import { asSentence } from '../logic/format';
+import { missingBands, type Band } from '../logic/gaps';
 import { liveSpan, type Live } from '../logic/live';
 import { customRange, rangeToSearch, widened, type Range, type Span } from '../logic/range';
 import { ChartGrid, ChartsLoading, type DrawnChart } from '../views/ChartGrid';
 import { PulseIcon } from '../views/icons';
 import { InlineFailure, Notice } from '../views/parts';
+import { MissingNote } from '../views/MissingNote';
 import { RangeBar } from '../views/RangeBar';
 import { useStore } from './hooks';
-import { useCustomMetrics, useHistory, usePerCore } from './use-host';
+import { useDownload } from './use-download';
+import { useCustomMetrics, useHistory, useMissing, usePerCore } from './use-host';
 
 export interface HostChartsProps {
   host: Host;
   range: Range;
   live: Live;
   now: number;
+  /** Something this host sent is not here. */
+  lacking: boolean;
 }
 
-export function HostCharts({ host, range, live, now }: HostChartsProps) {
+export function HostCharts({ host, range, live, now, lacking }: HostChartsProps) {
   const [, navigate] = useLocation();
   const [perCore, setPerCore] = usePerCore();
   const [frozen, setFrozen] = useState<Span | null>(null);
@@ -31,6 +36,7 @@ export function HostCharts({ host, range, live, now }: HostChartsProps) {
   const history = useHistory(host.id, range, perCore, custom);
   const theme = useStore(themeStore);
   const isLive = range.kind === 'live';
+  const download = useDownload(host.id, range, perCore, custom);
   const charts = useDrawnCharts(isLive, live, frozen, history.value, perCore, custom);
 
   const show = (next: Range) => {
@@ -48,15 +54,19 @@ export function HostCharts({ host, range, live, now }: HostChartsProps) {
     else if (range.kind === 'custom') window.history.back();
   };
   const first = charts?.[0]?.data;
+  const bands = useBands(host.id, range, lacking, first);
   return (
     <>
-      <RangeBar range={range} span={first ?? { from: now - 3_600_000, to: now }} live={live} frozen={frozen !== null} onRange={show} onFollow={() => setFrozen(null)} />
+      <RangeBar range={range} span={first ?? { from: now - 3_600_000, to: now }} live={live} frozen={frozen !== null} onRange={show} onFollow={() => setFrozen(null)} onDownload={isLive ? null : download.start} downloading={download.busy} />
       {history.failure !== null && <InlineFailure what="The charts could not be loaded" failure={history.failure} onRetry={history.retry} />}
+      {download.failure !== null && <InlineFailure what="The CSV could not be had" failure={download.failure} onRetry={download.start} />}
+      <MissingNote bands={bands} />
       {charts === null ? (
         <NoCharts isLive={isLive} live={live} />
       ) : (
         <ChartGrid
           charts={charts}
+          bands={bands}
           latest={host.latest}
           theme={theme}
           busy={!isLive && history.loading}
@@ -69,6 +79,15 @@ export function HostCharts({ host, range, live, now }: HostChartsProps) {
       )}
     </>
   );
+}
+
+const NO_BANDS: readonly Band[] = [];
+
+/** Where the history that is shown lacks samples. */
+function useBands(id: string, range: Range, lacking: boolean, shown: Span | undefined): readonly Band[] {
+  const missing = useMissing(id, range, lacking).value;
+  const { from, to } = shown ?? { from: 0, to: 0 };
+  return useMemo(() => (missing && to > from ? missingBands(missing, { from, to }) : NO_BANDS), [missing, from, to]);
 }
 
 function useDrawnCharts(isLive: boolean, live: Live, frozen: Span | null, metrics: Metrics | null, perCore: boolean, custom: readonly CatalogueItem[]): DrawnChart[] | null {

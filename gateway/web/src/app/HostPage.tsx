@@ -5,6 +5,7 @@ import { Link, useSearch } from 'wouter';
 import type { Host, HostDetail } from '../io/contract';
 import { ApiError } from '../io/http';
 import { failureSentence } from '../logic/format';
+import { judge } from '../logic/gaps';
 import { tabsFor, TAB_WORDS, type HostTab } from '../logic/host-tabs';
 import { latestOf } from '../logic/latest';
 import { rangeFromSearch } from '../logic/range';
@@ -16,6 +17,7 @@ import { WarningIcon } from '../views/icons';
 import { NowCards } from '../views/NowCards';
 import { LoadingWords, Notice, Skeleton } from '../views/parts';
 import { RichTables } from '../views/RichTables';
+import { EventsPanel } from './EventsPanel';
 import { HostCharts } from './HostCharts';
 import { useNow, useRole, useStore, useTitle, type Polled } from './hooks';
 import { LogsPanel } from './LogsPanel';
@@ -53,16 +55,17 @@ function KnownHost({ detail, host, tab }: { detail: HostDetail; host: Host; tab:
     <div className="host" data-host={host.id}>
       <HostHeader host={host} completeness={completeness.value} now={now} />
       <HostTabs id={host.id} tab={tab} tabs={tabsFor(role)} />
-      {tab === 'overview' && <Overview detail={detail} host={host} now={now} />}
+      {tab === 'overview' && <Overview detail={detail} host={host} now={now} lacking={completeness.value !== null && !judge(completeness.value).complete} />}
       {tab === 'processes' && <ProcessesPanel id={host.id} now={now} />}
       {tab === 'logs' && <LogsPanel host={host.id} />}
+      {tab === 'events' && <EventsPanel id={host.id} now={now} />}
       {tab === 'system' && <SystemPanel id={host.id} now={now} />}
       {tab === 'settings' && <SettingsPanel host={host.id} />}
     </div>
   );
 }
 
-function Overview({ detail, host, now }: { detail: HostDetail; host: Host; now: number }) {
+function Overview({ detail, host, now, lacking }: { detail: HostDetail; host: Host; now: number; lacking: boolean }) {
   const search = useSearch();
   const range = useMemo(() => rangeFromSearch(search), [search]);
   const live = useLive(host.id, range.kind === 'live');
@@ -72,7 +75,7 @@ function Overview({ detail, host, now }: { detail: HostDetail; host: Host; now: 
   return (
     <>
       {latest && <NowCards latest={latest} stale={host.status === 'offline'} />}
-      <HostCharts host={host} range={range} live={live} now={now} />
+      <HostCharts host={host} range={range} live={live} now={now} lacking={lacking} />
       <HostTables
         topCpu={live.topCpu.length > 0 ? live.topCpu : (detail.sample?.processes.top_cpu ?? [])}
         topMemory={live.topMemory.length > 0 ? live.topMemory : (detail.sample?.processes.top_memory ?? [])}

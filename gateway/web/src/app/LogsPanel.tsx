@@ -4,6 +4,7 @@ import { useMemo, useState } from 'react';
 import { useSearchParams } from 'wouter';
 import { moment } from '../logic/format';
 import { barsOf } from '../logic/log-bars';
+import { whenOf, whenWords } from '../logic/log-time';
 import { applicationsOf, logFilterFrom, logQueryOf, passes, withField, type LogFilter } from '../logic/logs';
 import { LogFilterBar } from '../views/LogFilterBar';
 import { LogHistogram } from '../views/LogHistogram';
@@ -40,7 +41,7 @@ export function LogsPanel({ host }: { host: string | null }) {
         onFollow={setFollowing}
         onPause={live.pause}
       />
-      {!following && counts !== null && <LogHistogram bars={barsOf(counts)} />}
+      {!following && counts !== null && <LogHistogram bars={barsOf(counts)} words={whenWords(filter.when)} onZoom={(from, to) => show({ ...filter, when: whenOf(from, to) })} />}
       {following ? <Following live={live} filter={filter} onFilter={show} /> : <Stored stored={stored} host={host} filter={filter} onFilter={show} />}
     </>
   );

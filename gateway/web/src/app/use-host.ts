@@ -27,7 +27,20 @@ export function useCompleteness(id: string): Polled<Completeness> {
   const { api } = useServices();
   return usePolled({
     key: id,
-    fetch: (signal) => api.completeness(id, signal),
+    fetch: (signal) => api.completeness(id, null, signal),
+    nextMs: () => COMPLETENESS_MS,
+  });
+}
+
+/** What is missing of the time the charts show; nothing is asked of a host that lacks nothing. */
+export function useMissing(id: string, range: Range, lacking: boolean): Polled<Completeness> {
+  const { api, clock } = useServices();
+  return usePolled({
+    key: lacking && range.kind !== 'live' ? `${id}${rangeToSearch(range)}` : null,
+    fetch: (signal) => {
+      if (range.kind === 'live') throw new Error('the live view has no history');
+      return api.completeness(id, spanOf(range, clock.now()), signal);
+    },
     nextMs: () => COMPLETENESS_MS,
   });
 }

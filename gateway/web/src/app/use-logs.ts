@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { parseLiveLines, type LineCounts, type StoredLine } from '../io/contract-agent';
 import { listening, logQueryOf, paused, TAIL_START, withDropped, withLines, withTrouble, type LogFilter, type Tail } from '../logic/logs';
+import { whenSpan } from '../logic/log-time';
 import { usePolled } from './hooks';
 import { useServices } from './services';
 
@@ -34,15 +35,16 @@ interface Older {
 
 /** The newest page is read again and again; older pages are added below it and stay. */
 export function useStoredLines(host: string | null, filter: LogFilter, on: boolean): StoredLines {
-  const { api } = useServices();
+  const { api, clock } = useServices();
   const key = `${host ?? ''}?${logQueryOf(filter)}`;
+  const wanted = (cursor: string | null) => ({ host, ...filter, span: whenSpan(filter.when, clock.now()), cursor });
   const [older, setOlder] = useState<Older | null>(null);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
   const mine = older?.key === key ? older : null;
   const newest = usePolled({
     key: on ? key : null,
-    fetch: (signal) => api.lines({ host, ...filter, cursor: null }, signal),
+    fetch: (signal) => api.lines(wanted(null), signal),
     // Below a page that moved on there would be a hole; and a search that takes long is not
     // repeated by itself.
     nextMs: (page) => (mine || page.searched_until !== null ? null : NEWEST_MS),
@@ -51,7 +53,7 @@ export function useStoredLines(host: string | null, filter: LogFilter, on: boole
   const more = async () => {
     setBusy(true);
     try {
-      const page = await api.lines({ host, ...filter, cursor });
+      const page = await api.lines(wanted(cursor));
       setOlder({ key, lines: [...(mine?.lines ?? []), ...page.items], next: page.next, searchedUntil: page.searched_until });
       setFailure(null);
     } catch (error) {
@@ -74,14 +76,15 @@ export function useStoredLines(host: string | null, filter: LogFilter, on: boole
   };
 }
 
-/** How many lines there were in the last day; nothing where they could not be counted. */
+/** How many lines there were in the time that was chosen, or a day; nothing where they could not be counted. */
 export function useLineCounts(host: string | null, filter: LogFilter, on: boolean): LineCounts | null {
-  const { api } = useServices();
+  const { api, clock } = useServices();
   const key = `${host ?? ''}?${logQueryOf(filter)}`;
   const counted = usePolled({
     key: on ? key : null,
-    fetch: (signal) => api.lineCounts({ host, ...filter, cursor: null }, signal),
+    fetch: (signal) => api.lineCounts({ host, ...filter, span: whenSpan(filter.when, clock.now()), cursor: null }, signal),
     nextMs: (counts) => (counts.searched_until === null ? COUNTS_MS : null),
+    keepPrevious: true,
   });
   return counted.value;
 }

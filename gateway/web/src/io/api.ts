@@ -18,14 +18,20 @@ import {
   type TakenSettings,
 } from './contract-agent';
 import {
+  parseAvailability,
   parseCatalogue,
   parseCompleteness,
+  parseEventPage,
+  parseFleetCompleteness,
   parseHost,
   parseHostDetail,
   parseHostPage,
   parseMetrics,
+  type Availability,
   type CatalogueItem,
   type Completeness,
+  type EventPage,
+  type FleetCompleteness,
   type Host,
   type HostDetail,
   type HostPage,
@@ -42,8 +48,19 @@ import {
   type Retried,
 } from './contract-letters';
 import { parsePipeline, type Pipeline } from './contract-pipeline';
+import {
+  parseHostSizePage,
+  parsePlan,
+  parseRetention,
+  parseStorage,
+  type HostSizePage,
+  type Plan,
+  type Retention,
+  type Rule,
+  type Storage,
+} from './contract-storage';
 import type { Parse } from './guards';
-import { ApiError, call, type Call } from './http';
+import { ApiError, call, callFile, type Call } from './http';
 import type { Session } from './session';
 
 /** The most the gateway gives at once: the fewest round trips for a large fleet. */
@@ -57,9 +74,12 @@ export const LETTERS_PER_PAGE = 50;
 /** Some screens of lines. */
 const LINES_PER_PAGE = 100;
 
-export interface MetricsQuery {
+interface Span {
   from: number;
   to: number;
+}
+
+export interface MetricsQuery extends Span {
   names: readonly string[];
 }
 
@@ -71,6 +91,8 @@ export interface LinesQuery {
   text: string;
   /** Each `name:value`; all of them. */
   fields: readonly string[];
+  /** Null for any time; an end that is null is now. */
+  span: { from: number; to: number | null } | null;
   cursor: string | null;
 }
 
@@ -91,11 +113,28 @@ function logsPath(host: string | null): string {
   return `${host === null ? '' : hostPath(host)}/logs`;
 }
 
-function lineQuery({ severity, application, text, fields }: LinesQuery): URLSearchParams {
+function lineQuery({ severity, application, text, fields, span }: LinesQuery): URLSearchParams {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({ severity, application, text })) if (value !== '') query.set(name, value);
   for (const field of fields) query.append('field', field);
+  if (span) query.set('from', String(span.from));
+  if (span && span.to !== null) query.set('to', String(span.to));
   return query;
+}
+
+function spanQuery({ from, to }: Span): URLSearchParams {
+  return new URLSearchParams({ from: String(Math.round(from)), to: String(Math.round(to)) });
+}
+
+function metricsQuery(wanted: MetricsQuery): URLSearchParams {
+  const query = spanQuery(wanted);
+  query.set('names', wanted.names.join(','));
+  return query;
+}
+
+function pageQuery(cursor: string | null, also: Record<string, string> = {}): string {
+  const query = new URLSearchParams({ ...also, ...(cursor !== null && { cursor }) });
+  return query.size === 0 ? '' : `?${query}`;
 }
 
 function hostPath(id: string): string {
@@ -130,16 +169,57 @@ export class Api {
   }
 
   metrics(id: string, wanted: MetricsQuery, signal?: AbortSignal): Promise<Metrics> {
-    const query = new URLSearchParams({
-      from: String(Math.round(wanted.from)),
-      to: String(Math.round(wanted.to)),
-      names: wanted.names.join(','),
-    });
-    return this.get(`${hostPath(id)}/metrics?${query}`, parseMetrics, signal);
+    return this.get(`${hostPath(id)}/metrics?${metricsQuery(wanted)}`, parseMetrics, signal);
   }
 
-  completeness(id: string, signal?: AbortSignal): Promise<Completeness> {
-    return this.get(`${hostPath(id)}/completeness`, parseCompleteness, signal);
+  /** The same as a table to keep. */
+  metricsFile(id: string, wanted: MetricsQuery): Promise<Blob> {
+    const path = `${hostPath(id)}/metrics?${metricsQuery(wanted)}&format=csv`;
+    return this.signedIn((token) => callFile({ method: 'GET', path, token }));
+  }
+
+  /** Of all time, or of what was written within a span. */
+  completeness(id: string, span: Span | null, signal?: AbortSignal): Promise<Completeness> {
+    return this.get(`${hostPath(id)}/completeness${span === null ? '' : `?${spanQuery(span)}`}`, parseCompleteness, signal);
+  }
+
+  fleetCompleteness(cursor: string | null, signal?: AbortSignal): Promise<FleetCompleteness> {
+    return this.get(`/completeness${pageQuery(cursor)}`, parseFleetCompleteness, signal);
+  }
+
+  availability(id: string, span: Span, signal?: AbortSignal): Promise<Availability> {
+    return this.get(`${hostPath(id)}/availability?${spanQuery(span)}`, parseAvailability, signal);
+  }
+
+  /** All kinds where none is named. */
+  events(id: string, kind: string, cursor: string | null, signal?: AbortSignal): Promise<EventPage> {
+    return this.get(`${hostPath(id)}/events${pageQuery(cursor, kind === '' ? {} : { kind })}`, parseEventPage, signal);
+  }
+
+  storage(signal?: AbortSignal): Promise<Storage> {
+    return this.get('/storage', parseStorage, signal);
+  }
+
+  storageOfHosts(cursor: string | null, signal?: AbortSignal): Promise<HostSizePage> {
+    return this.get(`/storage/hosts${pageQuery(cursor, { limit: '25' })}`, parseHostSizePage, signal);
+  }
+
+  retention(signal?: AbortSignal): Promise<Retention> {
+    return this.get('/retention', parseRetention, signal);
+  }
+
+  setRetention(rules: readonly Rule[]): Promise<Retention> {
+    return this.ask({ method: 'PUT', path: '/retention', body: { rules } }, parseRetention);
+  }
+
+  /** What the rules in force would remove now. */
+  retentionPlan(signal?: AbortSignal): Promise<Plan> {
+    return this.get('/retention/plan', parsePlan, signal);
+  }
+
+  /** What these rules would remove, were they set; nothing is removed by asking. */
+  planRetention(rules: readonly Rule[]): Promise<Plan> {
+    return this.ask({ method: 'POST', path: '/retention/plan', body: { rules } }, parsePlan);
   }
 
   /** What there is besides the metrics every host has. */
@@ -155,7 +235,7 @@ export class Api {
     return this.get(`${logsPath(wanted.host)}?${query}`, parseLinePage, signal);
   }
 
-  /** How many there are of these lines, over the last 24 hours. */
+  /** How many there are of these lines, over the last 24 hours where no time is named. */
   lineCounts(wanted: LinesQuery, signal?: AbortSignal): Promise<LineCounts> {
     return this.get(`${logsPath(wanted.host)}/counts?${lineQuery(wanted)}`, parseLineCounts, signal);
   }
@@ -213,11 +293,12 @@ export class Api {
     return this.ask({ method: 'GET', path, ...(signal && { signal }) }, parse);
   }
 
-  private async ask<T>(request: Call, parse: Parse<T>): Promise<T> {
-    const once = async () => {
-      const token = await this.session.freshToken();
-      return call({ ...request, token }, parse);
-    };
+  private ask<T>(request: Call, parse: Parse<T>): Promise<T> {
+    return this.signedIn((token) => call({ ...request, token }, parse));
+  }
+
+  private async signedIn<T>(request: (token: string) => Promise<T>): Promise<T> {
+    const once = async () => request(await this.session.freshToken());
     try {
       return await once();
     } catch (error) {

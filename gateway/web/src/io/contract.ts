@@ -4,6 +4,7 @@
 import { parseSample, type Sample } from './contract-sample';
 import { anyObject, bool, int, list, mapOf, nullable, num, oneOf, optional, plainText, shape, str, type Parse } from './guards';
 
+export * from './contract-ledger';
 export * from './contract-sample';
 
 export type HostStatus = 'online' | 'offline' | 'unknown';
@@ -87,29 +88,6 @@ export interface Metrics {
   source: string;
   timestamps: number[];
   series: MetricSeries[];
-}
-
-export interface Gap {
-  epoch: number;
-  from: number;
-  to: number;
-  since: number;
-  state: string;
-}
-
-export interface ChannelCompleteness {
-  channel: string;
-  percent: number;
-  stored: number;
-  dead: number;
-  gaps: Gap[];
-  repaired: number;
-  lost: number;
-}
-
-export interface Completeness {
-  percent: number;
-  channels: ChannelCompleteness[];
 }
 
 export interface FleetEvent {
@@ -215,21 +193,6 @@ export const parseMetrics: Parse<Metrics> = shape<Metrics>({
       unit: str,
       values: list(nullable(num)),
       max: list(nullable(num)),
-    }),
-  ),
-});
-
-export const parseCompleteness: Parse<Completeness> = shape<Completeness>({
-  percent: num,
-  channels: list(
-    shape<ChannelCompleteness>({
-      channel: str,
-      percent: num,
-      stored: int,
-      dead: int,
-      gaps: list(shape<Gap>({ epoch: int, from: int, to: int, since: int, state: str })),
-      repaired: int,
-      lost: int,
     }),
   ),
 });

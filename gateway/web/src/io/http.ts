@@ -37,16 +37,23 @@ export interface Call {
 }
 
 export async function call<T>(request: Call, parse: Parse<T>): Promise<T> {
-  const response = await send(request);
+  const response = await send(request, 'application/json');
   const body = await readBody(response);
   if (!response.ok) throw refusal(response, body);
   return parse(body);
 }
 
-async function send(request: Call): Promise<Response> {
+/** The answer as it came, for a file to be kept. */
+export async function callFile(request: Call): Promise<Blob> {
+  const response = await send(request, '*/*');
+  if (!response.ok) throw refusal(response, await readBody(response));
+  return response.blob();
+}
+
+async function send(request: Call, accept: string): Promise<Response> {
   const timeout = AbortSignal.timeout(request.timeoutMs ?? REQUEST_TIMEOUT_MS);
   const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
-  const headers: Record<string, string> = { Accept: 'application/json' };
+  const headers: Record<string, string> = { Accept: accept };
   if (request.body !== undefined) headers['Content-Type'] = 'application/json';
   if (request.token !== undefined) headers['Authorization'] = `Bearer ${request.token}`;
   try {

@@ -1,7 +1,11 @@
 // How numbers, sizes and times are printed, as tables of input and output.
 import { describe, expect, it } from 'vitest';
-import { ago, asSentence, bytes, bytesPerSecond, count, duration, inUnit, percent, share } from './format';
+import { ago, asSentence, bytes, bytesPerSecond, count, duration, exactShare, fileStamp, inUnit, percent, share, timeSpan } from './format';
 import { percentTop } from './ticks';
+
+function local(text: string): number {
+  return new Date(text).getTime();
+}
 
 function check<T>(print: (value: T) => string, table: [T, string][]): void {
   expect(table.map(([value]) => print(value))).toEqual(table.map(([, text]) => text));
@@ -40,12 +44,30 @@ describe('numbers', () => {
       [98.76, '98.8 %'],
     ]));
 
+  it('prints an exact share with two decimals', () =>
+    check(exactShare, [
+      [100, '100 %'],
+      [99.99, '99.99 %'],
+      [76.2, '76.20 %'],
+    ]));
+
   it('prints a dash for what is missing', () => {
     expect([inUnit('bytes', null), inUnit('load', undefined)]).toEqual(['–', '–']);
   });
 });
 
 describe('times', () => {
+  it('prints a moment as a part of a file name', () => {
+    expect(fileStamp(local('2026-11-21T09:12:59'))).toBe('2026-11-21T0912');
+  });
+
+  it('prints a span, naming the day once where it is the same', () => {
+    expect(timeSpan(local('2026-11-21T09:12:00'), local('2026-11-21T11:00:00'))).toBe('21 Nov 09:12 – 11:00');
+    expect(timeSpan(local('2026-11-21T09:12:00'), local('2026-11-21T09:12:30'))).toBe('21 Nov 09:12:00 – 09:12:30');
+    expect(timeSpan(local('2026-11-21T23:12:00'), local('2026-11-22T01:00:00'))).toBe('21 Nov 23:12 – 22 Nov 01:00');
+    expect(timeSpan(local('2026-11-21T09:12:00'), local('2026-11-21T09:12:00'))).toBe('21 Nov 09:12:00');
+  });
+
   it('prints the two largest units of a span', () =>
     check(duration, [
       [0, '0 s'],

@@ -47,6 +47,11 @@ export function share(value: number): string {
   return `${Math.min(99.99, value).toFixed(value > 99 ? 2 : 1)} %`;
 }
 
+/** The same with all the digits the gateway gives. */
+export function exactShare(value: number): string {
+  return value >= 100 ? '100 %' : `${value.toFixed(2)} %`;
+}
+
 export function load(value: number): string {
   return value.toFixed(2);
 }
@@ -101,10 +106,29 @@ export function day(ms: number): string {
   return new Date(ms).toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
 }
 
+/** A day as the database keeps it: days of UTC. */
+export function utcDay(ms: number): string {
+  return new Date(ms).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+}
+
 /** A whole moment in local time, as a tooltip or a table shows it. */
 export function moment(ms: number): string {
   const date = new Date(ms);
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clockTime(ms, true)}`;
+}
+
+/** The same without what a file's name cannot have: "2026-11-21T0912". */
+export function fileStamp(ms: number): string {
+  return moment(ms).slice(0, -3).replace(' ', 'T').replace(':', '');
+}
+
+/** From one moment to another, naming the day once where it is the same. */
+export function timeSpan(from: number, to: number): string {
+  const sameDay = new Date(from).toDateString() === new Date(to).toDateString();
+  const withSeconds = to - from < 10 * MINUTE;
+  const begun = `${day(from)} ${clockTime(from, withSeconds)}`;
+  if (to - from < SECOND) return begun;
+  return `${begun} – ${sameDay ? '' : `${day(to)} `}${clockTime(to, withSeconds)}`;
 }
 
 /** Turns a reason as a log would word it into what a page can show. */

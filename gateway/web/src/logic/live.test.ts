@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { DELAY_MS_MAX, retryDelayMs } from './backoff';
 import { clockOffsetMs } from './clock';
-import { judge } from './gaps';
 import { LIVE_START, liveSpan, ticked, withComplaint, withSample, WINDOW_MS } from './live';
 import { customRange, FIRST_RANGE, PRESETS, rangeFromSearch, rangeToSearch, refreshMs, spanOf, widened, type Range } from './range';
 import { sample } from './testing';
@@ -68,18 +67,6 @@ describe('the range', () => {
     expect(refreshMs(hour, 1_000, 0)).toBe(5_000);
     expect(refreshMs({ kind: 'custom', from: 0, to: 10 }, 15_000, 11)).toBeNull();
     expect(refreshMs({ kind: 'live' }, 15_000, 0)).toBeNull();
-  });
-});
-
-describe('completeness', () => {
-  const channel = { channel: 'telemetry', percent: 100, stored: 9, dead: 0, gaps: [], repaired: 0, lost: 0 };
-  const gap = { epoch: 1, from: 5, to: 9, since: 0, state: 'open' };
-
-  it('counts open and lost gaps once, and not what was repaired', () => {
-    expect(judge({ percent: 100, channels: [channel] })).toEqual({ complete: true, percent: 100, missing: 0 });
-    const gaps = [gap, { ...gap, state: 'repaired' }];
-    expect(judge({ percent: 98, channels: [{ ...channel, gaps, lost: 2 }] }).missing).toBe(5);
-    expect(judge({ percent: 98, channels: [{ ...channel, gaps, lost: 8 }] }).missing).toBe(8);
   });
 });
 

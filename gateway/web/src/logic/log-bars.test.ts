@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { barsOf } from './log-bars';
 
 it('stacks severities and leaves out what was not counted', () => {
-  const { bars, lines, highest } = barsOf({
+  const { bars, lines, highest, totals } = barsOf({
     from: 0,
     to: 180_000,
     step_ms: 60_000,
@@ -15,6 +15,10 @@ it('stacks severities and leaves out what was not counted', () => {
     searched_until: 60_000,
   });
   expect([lines, highest]).toEqual([4, 4]);
+  expect(totals).toEqual([
+    { severity: 'error', lines: 3 },
+    { severity: 'warn', lines: 1 },
+  ]);
   expect(bars.map((bar) => bar.lines)).toEqual([null, 4, 0]);
   expect(bars[1]?.parts).toEqual([
     { severity: 'error', lines: 3, height: 0.75, base: 0 },

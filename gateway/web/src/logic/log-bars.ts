@@ -19,14 +19,23 @@ export interface Bar {
 
 export interface Bars {
   bars: readonly Bar[];
+  from: number;
+  to: number;
+  stepMs: number;
   lines: number;
   highest: number;
+  /** From the worst; those without a line are left out. */
+  totals: readonly { severity: Severity; lines: number }[];
+}
+
+function sum(counts: readonly (number | null)[]): number {
+  return counts.reduce<number>((total, count) => total + (count ?? 0), 0);
 }
 
 export function barsOf(counts: LineCounts): Bars {
   const lines = counts.timestamps.map((_, step) => {
     const known = counts.series.map((series) => series.counts[step] ?? null).filter((count) => count !== null);
-    return known.length === 0 ? null : known.reduce((sum, count) => sum + count, 0);
+    return known.length === 0 ? null : sum(known);
   });
   const highest = Math.max(0, ...lines.map((count) => count ?? 0));
   const stack = (step: number) => {
@@ -44,5 +53,9 @@ export function barsOf(counts: LineCounts): Bars {
     lines: lines[step] ?? null,
     parts: stack(step),
   }));
-  return { bars, lines: lines.reduce<number>((sum, count) => sum + (count ?? 0), 0), highest };
+  const totals = counts.series.map(({ severity, counts: known }) => ({ severity, lines: sum(known) })).filter((total) => total.lines > 0);
+  const [first, last] = [bars[0]?.at ?? counts.from, bars.at(-1)?.at];
+  // Steps are whole, the time that was asked for need not be: the axis is of the steps.
+  const to = last === undefined ? counts.to : last + counts.step_ms;
+  return { bars, from: first, to, stepMs: counts.step_ms, lines: sum(lines), highest, totals };
 }

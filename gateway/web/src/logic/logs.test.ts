@@ -16,7 +16,7 @@ describe('the filter', () => {
   });
 
   it('survives the way through the address', () => {
-    const filter = { severity: 'warn', application: 'a b', text: '100%', fields: ['a:b', 'c:d:e'] } as const;
+    const filter = { severity: 'warn', application: 'a b', text: '100%', fields: ['a:b', 'c:d:e'], when: '7d' } as const;
     expect(logFilterFrom(logQueryOf(filter))).toEqual(filter);
     expect(logFilterFrom(new URLSearchParams('severity=awful'))).toEqual(NO_LOG_FILTER);
   });

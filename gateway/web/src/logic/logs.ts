@@ -2,6 +2,7 @@
 // honest count of lines that were left out. Leaves out fetching and drawing.
 import { SEVERITIES, type LogLine, type Severity } from '../io/contract-agent';
 import { finds, hasField, readSearch } from './log-search';
+import { whenFrom } from './log-time';
 
 export interface LogFilter {
   /** This bad or worse; empty for all. */
@@ -10,13 +11,15 @@ export interface LogFilter {
   text: string;
   /** Each `name:value`; a line has to have all of them. */
   fields: readonly string[];
+  /** Of what time, as logic/log-time.ts writes it; empty for any. The live tail is of now. */
+  when: string;
 }
 
-export const NO_LOG_FILTER: LogFilter = { severity: '', application: '', text: '', fields: [] };
+export const NO_LOG_FILTER: LogFilter = { severity: '', application: '', text: '', fields: [], when: '' };
 
 export function logFilterFrom(query: URLSearchParams): LogFilter {
   const severity = SEVERITIES.find((one) => one === query.get('severity')) ?? '';
-  return { severity, application: query.get('application') ?? '', text: query.get('text') ?? '', fields: query.getAll('field') };
+  return { severity, application: query.get('application') ?? '', text: query.get('text') ?? '', fields: query.getAll('field'), when: whenFrom(query.get('when')) };
 }
 
 export function logQueryOf(filter: LogFilter): URLSearchParams {

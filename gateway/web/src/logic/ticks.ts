@@ -31,6 +31,25 @@ export function timeLabel(ms: number, stepMs: number): string {
   return clockTime(ms, stepMs < MINUTE_MS);
 }
 
+export interface Tick {
+  /** As a part of the axis. */
+  part: number;
+  label: string;
+}
+
+/** Nearer to an end than this a label would stand out of the axis. */
+const END = 0.03;
+
+/** Round times of the viewer's zone between two moments, at most `ticksMax` of them. */
+export function timeTicks(from: number, to: number, ticksMax: number): Tick[] {
+  const step = TIME_STEPS.find((one) => (to - from) / one <= ticksMax) ?? to - from;
+  const offset = new Date(from).getTimezoneOffset() * MINUTE_MS;
+  const first = Math.ceil((from - offset) / step) * step + offset;
+  const ticks: Tick[] = [];
+  for (let at = first; at < to; at += step) ticks.push({ part: (at - from) / (to - from), label: timeLabel(at, step) });
+  return ticks.filter(({ part }) => part >= END && part <= 1 - END);
+}
+
 /** The top of a percent scale: quiet hosts are not magnified into drama, busy ones end at 100. */
 export function percentTop(highest: number): number {
   const steps = [10, 25, 50, 100];

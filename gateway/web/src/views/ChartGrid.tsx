@@ -2,6 +2,7 @@
 // Leaves out where the data came from: history and live view look the same from here.
 import { isEmpty, type ChartData } from '../logic/chart-data';
 import { GROUPS, type ChartSpec, type Group } from '../logic/charts';
+import type { Band } from '../logic/gaps';
 import type { Latest } from '../io/contract';
 import { LoadingWords, Skeleton } from './parts';
 import { TimeChart } from './TimeChart';
@@ -13,6 +14,8 @@ export interface DrawnChart {
 
 export interface ChartGridProps {
   charts: readonly DrawnChart[];
+  /** Where samples are missing. */
+  bands: readonly Band[];
   latest: Latest | null;
   theme: string;
   /** A newer range is being fetched: what is shown is the old one. */
@@ -59,7 +62,7 @@ function ChartGroup(props: ChartGridProps & { group: Group }) {
               </h3>
               {spec.id === 'cpu' && <PerCore on={props.perCore} onPerCore={props.onPerCore} />}
             </figcaption>
-            <TimeChart unit={spec.unit} data={data} ceiling={latest && spec.ceiling ? spec.ceiling(latest) : null} theme={theme} onZoom={props.onZoom} onZoomOut={props.onZoomOut} />
+            <TimeChart unit={spec.unit} data={data} ceiling={latest && spec.ceiling ? spec.ceiling(latest) : null} bands={props.bands} theme={theme} onZoom={props.onZoom} onZoomOut={props.onZoomOut} />
           </figure>
         ))}
       </div>

@@ -70,7 +70,8 @@ function Fact({ name, title, children }: { name: string; title?: string; childre
 }
 
 function CompletenessBadge({ report, now }: { report: Completeness; now: number }) {
-  const [open, setOpen] = useState(false);
+  // A link from the page of all hosts leads straight to what is missing.
+  const [open, setOpen] = useState(() => window.location.hash === '#completeness');
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!open) return;

@@ -1,7 +1,8 @@
 // What to look for among log lines, and the switch to the live tail.
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { SEVERITIES, type Severity } from '../io/contract-agent';
 import { readSearch } from '../logic/log-search';
+import { isMoments, LAST, whenWords } from '../logic/log-time';
 import type { LogFilter } from '../logic/logs';
 import { PulseIcon } from './icons';
 import { SearchField } from './SearchField';
@@ -20,14 +21,26 @@ export interface LogFilterBarProps {
 /** A pause in typing: each letter would be a search through millions of lines. */
 const TYPING_MS = 300;
 
-export function LogFilterBar(props: LogFilterBarProps) {
-  const { filter, applications, following, onFilter } = props;
+/** What is typed, and asked for once the typing pauses. */
+function useTyped(props: LogFilterBarProps): [string, (text: string) => void] {
+  const { filter } = props;
   const [text, setText] = useState(filter.text);
+  // The page is drawn anew each second: that must not begin the pause anew.
+  const latest = useRef(props);
+  useEffect(() => {
+    latest.current = props;
+  });
   useEffect(() => {
     if (text === filter.text || readSearch(text) === null) return;
-    const timer = setTimeout(() => onFilter({ ...filter, text }), TYPING_MS);
+    const timer = setTimeout(() => latest.current.onFilter({ ...latest.current.filter, text }), TYPING_MS);
     return () => clearTimeout(timer);
-  }, [text, filter, onFilter]);
+  }, [text, filter.text]);
+  return [text, setText];
+}
+
+export function LogFilterBar(props: LogFilterBarProps) {
+  const { filter, applications, following, onFilter } = props;
+  const [text, setText] = useTyped(props);
   const quoteIsOpen = readSearch(text) === null;
   return (
     <div className="panel-bar" role="toolbar" aria-label="Log lines">
@@ -48,7 +61,7 @@ export function LogFilterBar(props: LogFilterBarProps) {
           <option value="">All severities</option>
           {SEVERITIES.slice(0, -1).map((severity) => (
             <option key={severity} value={severity}>
-              {severity === 'critical' ? 'Critical' : `${severity.charAt(0).toUpperCase()}${severity.slice(1)} and worse`}
+              {severity === 'critical' ? 'Critical' : `${capitalised(severity)} and worse`}
             </option>
           ))}
         </select>
@@ -64,6 +77,7 @@ export function LogFilterBar(props: LogFilterBarProps) {
           ))}
         </select>
       </label>
+      {!following && <TimeSelect when={filter.when} onWhen={(when) => onFilter({ ...filter, when })} />}
       <SearchField label="Search messages" value={text} onChange={setText} />
       <span className="log-hint" role="status">
         {quoteIsOpen ? 'Close the quote to search for the phrase.' : 'All words, "a phrase", -without'}
@@ -86,4 +100,25 @@ export function LogFilterBar(props: LogFilterBarProps) {
       )}
     </div>
   );
+}
+
+function TimeSelect({ when, onWhen }: { when: string; onWhen(when: string): void }) {
+  return (
+    <label className="field-inline">
+      <span className="visually-hidden">Time</span>
+      <select value={when} onChange={(event) => onWhen(event.target.value)}>
+        <option value="">Any time</option>
+        {LAST.map((last) => (
+          <option key={last} value={last}>
+            {capitalised(whenWords(last))}
+          </option>
+        ))}
+        {isMoments(when) && <option value={when}>{whenWords(when)}</option>}
+      </select>
+    </label>
+  );
+}
+
+function capitalised(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }

@@ -3,7 +3,7 @@
 import { useState } from 'react';
 import type { Live } from '../logic/live';
 import { customRange, PRESETS, type Preset, type Range } from '../logic/range';
-import { CalendarIcon, PulseIcon } from './icons';
+import { CalendarIcon, DownloadIcon, PulseIcon } from './icons';
 
 export interface RangeBarProps {
   range: Range;
@@ -14,6 +14,9 @@ export interface RangeBarProps {
   frozen: boolean;
   onRange(range: Range): void;
   onFollow(): void;
+  /** Null where there is nothing to keep, as in the live view. */
+  onDownload: (() => void) | null;
+  downloading: boolean;
 }
 
 const PRESET_WORDS: Record<Preset, string> = {
@@ -25,7 +28,7 @@ const PRESET_WORDS: Record<Preset, string> = {
   '30d': '30 days',
 };
 
-export function RangeBar({ range, span, live, frozen, onRange, onFollow }: RangeBarProps) {
+export function RangeBar({ range, span, live, frozen, onRange, onFollow, onDownload, downloading }: RangeBarProps) {
   const [choosing, setChoosing] = useState(false);
   const isLive = range.kind === 'live';
   return (
@@ -49,6 +52,12 @@ export function RangeBar({ range, span, live, frozen, onRange, onFollow }: Range
       {frozen && (
         <button type="button" className="button" onClick={onFollow}>
           Follow again
+        </button>
+      )}
+      {onDownload && (
+        <button type="button" className="button range-download" disabled={downloading} onClick={onDownload} aria-label="Download CSV" title="Download what the charts show as CSV">
+          <DownloadIcon />
+          <span className="range-download-word">{downloading ? 'Preparing…' : 'CSV'}</span>
         </button>
       )}
       {choosing && (

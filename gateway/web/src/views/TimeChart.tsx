@@ -6,12 +6,16 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { isEmpty, lastValue, type ChartData } from '../logic/chart-data';
 import { inUnit, moment, type Unit } from '../logic/format';
+import type { Band } from '../logic/gaps';
+import { bandAt, paintBands } from './chart-bands';
 import { chartOptions, columnOf, readPalette } from './chart-options';
 
 export interface TimeChartProps {
   unit: Unit;
   data: ChartData;
   ceiling: number | null;
+  /** Where samples are missing. */
+  bands: readonly Band[];
   /** Only its change matters: the colours are read from the stylesheet. */
   theme: string;
   onZoom(from: number, to: number): void;
@@ -22,16 +26,16 @@ const HEIGHT = 190;
 /** Narrower than this a drag was a click. */
 const DRAG_PIXELS_MIN = 6;
 
-export function TimeChart({ unit, data, ceiling, theme, onZoom, onZoomOut }: TimeChartProps) {
+export function TimeChart({ unit, data, ceiling, bands, theme, onZoom, onZoomOut }: TimeChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const legend = useRef<HTMLUListElement>(null);
   const chart = useRef<uPlot | null>(null);
-  const current = useRef({ data, ceiling, onZoom, onZoomOut, unit });
+  const current = useRef({ data, ceiling, bands, onZoom, onZoomOut, unit });
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const build = `${theme} ${unit} ${data.lines.map((line) => line.key + Boolean(line.peak)).join()}`;
 
   useEffect(() => {
-    current.current = { data, ceiling, onZoom, onZoomOut, unit };
+    current.current = { data, ceiling, bands, onZoom, onZoomOut, unit };
   });
 
   useEffect(() => {
@@ -46,9 +50,10 @@ export function TimeChart({ unit, data, ceiling, theme, onZoom, onZoomOut }: Tim
           span: () => [current.current.data.from, current.current.data.to],
           ceiling: () => current.current.ceiling,
         },
-        onCursor: (made) => writeLegend(legend.current, made.cursor.idx ?? null, current.current),
+        onCursor: (made) => writeLegend(legend.current, made, current.current),
         onSelect: (made) => takeSelection(made, current.current.onZoom),
         onDoubleClick: () => current.current.onZoomOut(),
+        onDraw: (made) => paintBands(made, current.current.bands),
       },
       element.clientWidth,
       HEIGHT,
@@ -70,8 +75,12 @@ export function TimeChart({ unit, data, ceiling, theme, onZoom, onZoomOut }: Tim
     const made = chart.current;
     if (!made) return;
     made.setData(columns(data));
-    writeLegend(legend.current, made.cursor.idx ?? null, { data, unit });
+    writeLegend(legend.current, made, { data, unit, bands: current.current.bands });
   }, [data, ceiling, unit, build]);
+
+  useEffect(() => {
+    if (chart.current) paintBands(chart.current, bands);
+  }, [bands, build]);
 
   useEffect(() => showChosen(chart.current, current.current.data, hidden), [hidden, build]);
 
@@ -116,8 +125,9 @@ function takeSelection(chart: uPlot, onZoom: TimeChartProps['onZoom']): void {
 }
 
 /** The values under the cursor, or the newest ones when the pointer is elsewhere. */
-function writeLegend(list: HTMLUListElement | null, index: number | null, shown: { data: ChartData; unit: Unit }): void {
+function writeLegend(list: HTMLUListElement | null, chart: uPlot, shown: Pick<TimeChartProps, 'data' | 'unit' | 'bands'>): void {
   if (!list) return;
+  const index = chart.cursor.idx ?? null;
   const places = list.querySelectorAll<HTMLElement>('.legend-value');
   shown.data.lines.forEach((line, at) => {
     const place = places[at];
@@ -129,7 +139,9 @@ function writeLegend(list: HTMLUListElement | null, index: number | null, shown:
   });
   const time = list.querySelector('.legend-time');
   const at = index === null ? undefined : shown.data.timestamps[index];
-  if (time) time.textContent = at === undefined ? '' : moment(at);
+  const band = index === null ? undefined : bandAt(chart, shown.bands);
+  if (time) time.textContent = [...(band ? [band.words] : []), ...(at === undefined ? [] : [moment(at)])].join(', ');
+  time?.classList.toggle('legend-missing', band !== undefined);
 }
 
 interface LegendProps {

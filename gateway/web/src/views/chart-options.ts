@@ -44,6 +44,8 @@ export interface Drawing {
   onCursor(chart: uPlot): void;
   onSelect(chart: uPlot): void;
   onDoubleClick(): void;
+  /** After each drawing: what lies over the chart has to follow it. */
+  onDraw(chart: uPlot): void;
 }
 
 export function chartOptions(drawing: Drawing, width: number, height: number): uPlot.Options {
@@ -62,7 +64,7 @@ export function chartOptions(drawing: Drawing, width: number, height: number): u
     axes: [timeAxis(palette), valueAxis(palette, drawing.unit)],
     series: [{}, ...lines.flatMap((line) => seriesOf(line, lines.length === 1, palette))],
     bands: bandsOf(lines, palette),
-    hooks: { setCursor: [drawing.onCursor], setSelect: [drawing.onSelect] },
+    hooks: { setCursor: [drawing.onCursor], setSelect: [drawing.onSelect], draw: [drawing.onDraw] },
   };
 }
 

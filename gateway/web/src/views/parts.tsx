@@ -42,6 +42,40 @@ export function Meter({ value, title }: { value: number | null; title?: string }
   );
 }
 
+/** A part of a whole that is neither good nor bad. */
+export function ShareBar({ part }: { part: number }) {
+  return (
+    <span className="bar" aria-hidden="true">
+      <span className="bar-fill" style={{ width: `${part}%` }} />
+    </span>
+  );
+}
+
+/** A number in a table; what is not known is said more quietly. */
+export function NumberCell({ text, wide = false }: { text: string; wide?: boolean }) {
+  return <td className={`number ${text === MISSING ? 'missing' : ''} ${wide ? 'wide-only' : ''}`}>{text}</td>;
+}
+
+export interface FigureProps {
+  name: string;
+  value: string;
+  detail: string;
+  tone?: 'good' | 'warm' | 'bad' | undefined;
+}
+
+/** One figure of a page, as a card. */
+export function Figure({ name, value, detail, tone }: FigureProps) {
+  return (
+    <div className="card now-card">
+      <h3>{name}</h3>
+      <p className={tone ? `now-value ${tone}` : 'now-value'}>{value}</p>
+      <p className="now-detail" title={detail}>
+        {detail}
+      </p>
+    </div>
+  );
+}
+
 export interface NoticeProps {
   icon?: ReactNode;
   title: string;
