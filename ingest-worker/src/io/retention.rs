@@ -1,5 +1,5 @@
-//! Removes what is older than it has to be: whole days by dropping them, rows of hosts with a label
-//! and rows of small tables by deleting them in bounded batches.
+//! Removes what is older than it has to be: whole days and months by dropping them, rows of hosts
+//! with a label and rows of small tables by deleting them in bounded batches.
 //!
 //! Each step is a transaction of its own and holds the lock of the whole for no longer, so that a
 //! worker that is killed or paused holds nobody up. What cannot be done now is done by a later
@@ -12,7 +12,7 @@ use deadpool_postgres::Pool;
 use muster_runtime::storage;
 use muster_runtime::time::system_time;
 use muster_schemas::retention::plan::{
-    Day, Labels, Series, dropped_days, hosts_with, old_rows_condition, thinned_days,
+    Labels, Part, Series, dropped_parts, hosts_with, old_rows_condition, thinned_parts,
 };
 use muster_schemas::retention::{Policy, RowTable, horizon};
 use tokio::time::sleep;
@@ -80,7 +80,7 @@ pub async fn enforce(
     drop(client);
     let mut pass = Pass { pool, policy, now_ms, stop, removed: Removed::default() };
     for series in &series {
-        pass.drop_days(series).await?;
+        pass.drop_parts(series).await?;
         pass.thin_out(series, &hosts).await?;
     }
     for table in &row_tables {
@@ -94,47 +94,48 @@ impl Pass<'_> {
         self.removed.elsewhere || self.stop.is_cancelled()
     }
 
-    /// One day a transaction, oldest first: its locks are held for as short as can be.
-    async fn drop_days(&mut self, series: &Series) -> Result<()> {
+    /// One part a transaction, oldest first: its locks are held for as short as can be.
+    async fn drop_parts(&mut self, series: &Series) -> Result<()> {
         let table = &series.table;
-        for day in dropped_days(series, self.policy, self.now_ms) {
+        for part in dropped_parts(series, self.policy, self.now_ms) {
             if self.is_over() {
                 return Ok(());
             }
             let sql = "SELECT muster_drop_before($1, $2)";
-            match self.tried(table, sql, &[table, &system_time(day.ends_at)]).await? {
-                Some(days) => {
+            match self.tried(table, sql, &[table, &system_time(part.ends_at)]).await? {
+                // It is gone already.
+                Some(0) => {}
+                Some(_) => {
+                    let days = part.days();
                     self.removed.days += days;
                     count("muster_retention_dropped_days_total", table, days);
-                    if days > 0 {
-                        debug!(table, ends_at = day.ends_at, "dropped a day of {table}");
-                    }
+                    debug!(table, ends_at = part.ends_at, "dropped {days} days of {table}");
                 }
-                // The days after it would have to wait for the same reader.
+                // The parts after it would have to wait for the same reader.
                 None => return Ok(()),
             }
         }
         Ok(())
     }
 
-    /// Deletes what hosts with a label have in days that stay for the others.
+    /// Deletes what hosts with a label have in parts that stay for the others.
     async fn thin_out(&mut self, series: &Series, hosts: &Labels) -> Result<()> {
         for (label, keep_days) in self.policy.shorter(&series.table) {
             let names = hosts_with(hosts, &label);
-            for day in thinned_days(series, self.policy, keep_days, self.now_ms) {
+            for part in thinned_parts(series, self.policy, keep_days, self.now_ms) {
                 for names in names.chunks(HOSTS_AT_ONCE) {
                     if self.is_over() {
                         return Ok(());
                     }
-                    self.thin_out_day(&series.table, day, names).await?;
+                    self.thin_out_part(&series.table, &part, names).await?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn thin_out_day(&mut self, table: &String, day: &Day, hosts: &[&str]) -> Result<()> {
-        let (since, before) = (system_time(day.starts_at), system_time(day.ends_at));
+    async fn thin_out_part(&mut self, table: &String, part: &Part, hosts: &[&str]) -> Result<()> {
+        let (since, before) = (system_time(part.starts_at), system_time(part.ends_at));
         let sql = "SELECT muster_delete_rows($1, $2, $3, $4)";
         if let Some(rows) = self.tried(table, sql, &[table, &hosts, &since, &before]).await? {
             self.removed.rows += rows;

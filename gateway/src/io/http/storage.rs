@@ -17,7 +17,7 @@ const LIMIT_MAX: usize = 1_000;
 
 /// Said with every estimate of a host.
 const METHOD: &str = "bytes of the tables, divided by how often hosts occur in the database's own \
-    sample of the newest day; hosts that are not in it share the rest equally";
+    sample of the newest day or month; hosts that are not in it share the rest equally";
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Storage {
