@@ -19,6 +19,9 @@ pub struct Config {
     pub postgres_url: String,
     #[serde(deserialize_with = "number")]
     pub postgres_connections: usize,
+    /// Where the database's data are, if that is on this machine: how much room is left there is
+    /// told then. The database itself cannot say.
+    pub database_directory: Option<PathBuf>,
     /// Made at the first start, when there is no user yet.
     pub admin_username: String,
     /// Of that first administrator; without it a random one is made and printed once.
@@ -34,6 +37,7 @@ impl Default for Config {
             postgres_url: "postgres://muster@127.0.0.1:5432/muster".into(),
             // Queries take milliseconds: ten serve some thousand requests a second.
             postgres_connections: 10,
+            database_directory: None,
             admin_username: "admin".into(),
             admin_password: None,
         }

@@ -24,6 +24,7 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::io::from_agents::answer_agents;
 use crate::io::from_bus::Hub;
+use crate::io::from_disk::free_in;
 use crate::io::from_postgres::{accounts, is_there};
 use crate::io::http::{self, Gateway};
 use crate::io::passwords::Passwords;
@@ -113,11 +114,18 @@ async fn prepare(
     bus: async_nats::Client,
     stop: &CancellationToken,
 ) -> Result<Arc<Gateway>> {
+    if let Some(directory) = &config.database_directory
+        && let Err(error) = free_in(directory)
+    {
+        let directory = directory.display();
+        warn!(%error, "cannot tell how much room is left in {directory}, the database's directory");
+    }
     let passwords = Passwords::new().await?;
     make_administrator(config, &pool, &passwords).await?;
     let key = accounts::shared_secret(&pool, "access_token_key", &random_secret()).await?;
     Ok(Arc::new(Gateway {
         pool,
+        database_directory: config.database_directory.clone(),
         hub: Hub::new(bus.clone()),
         letters: letters(bus.clone()),
         watch: Watch::default(),

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use muster_schemas::retention::plan::{
-    Day, Labels, OldRows, Plan, Series, old_rows_condition, plan, row_tables,
+    Labels, OldRows, Part, Plan, Series, old_rows_condition, plan, row_tables,
 };
 use muster_schemas::retention::{Policy, Rule, horizon};
 use tokio_postgres::Client;
@@ -35,7 +35,7 @@ pub async fn series_names(client: &Client) -> Result<Vec<String>> {
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// All time-series tables with their days.
+/// All time-series tables with their parts.
 pub async fn series(client: &Client) -> Result<Vec<Series>> {
     let sql = "
         SELECT table_name,
@@ -43,19 +43,19 @@ pub async fn series(client: &Client) -> Result<Vec<Series>> {
                (extract(epoch FROM ends_at) * 1000)::bigint,
                row_estimate, bytes
         FROM time_series
-        LEFT JOIN LATERAL muster_days(table_name) ON true
+        LEFT JOIN LATERAL muster_parts(table_name) ON true
         ORDER BY table_name, starts_at";
-    let rows = client.query(sql, &[]).await.context("cannot read the days of the tables")?;
+    let rows = client.query(sql, &[]).await.context("cannot read the parts of the tables")?;
     let mut all: Vec<Series> = Vec::new();
     for row in rows {
         let table: String = row.get(0);
         if all.last().is_none_or(|last| last.table != table) {
-            all.push(Series { table, days: Vec::new() });
+            all.push(Series { table, parts: Vec::new() });
         }
         let (Some(starts_at), Some(ends_at)) = (row.get(1), row.get(2)) else { continue };
         let (rows, bytes) = (row.get(3), row.get::<_, Option<i64>>(4).unwrap_or(0));
         let last = all.last_mut().expect("one was pushed");
-        last.days.push(Day { starts_at, ends_at, rows, bytes });
+        last.parts.push(Part { starts_at, ends_at, rows, bytes });
     }
     Ok(all)
 }

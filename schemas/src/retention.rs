@@ -4,7 +4,8 @@
 //! A rule names a group or a single table; the rule of a table wins over that of its group. A rule
 //! with a label concerns rows of hosts with that label alone, and can only shorten: days are
 //! dropped whole, which is cheap, and rows of single hosts are deleted, which is not. What is
-//! dropped are whole days, UTC, that have ended at least `keep_days` ago.
+//! dropped are whole days, UTC, that have ended at least `keep_days` ago; of the tables of hours
+//! whole months, so that some of their rows are a month older.
 //!
 //! Gateways take and show rules, ingest workers enforce them; both use this.
 

@@ -48,7 +48,16 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     shared(6, "log_search", include_str!("../sql/0006_log_search.sql")),
     shared(7, "pipeline", include_str!("../sql/0007_pipeline.sql")),
-    shared(8, "upkeep", include_str!("../sql/0009_upkeep.sql")),
+    Migration {
+        version: 8,
+        name: "months",
+        sql: include_str!("../sql/0008_months.sql"),
+        engine: Some(EngineSql {
+            plain: include_str!("../sql/engine/0008_plain.sql"),
+            timescale: include_str!("../sql/engine/0008_timescale.sql"),
+        }),
+    },
+    shared(9, "upkeep", include_str!("../sql/0009_upkeep.sql")),
 ];
 
 /// The oldest TimescaleDB whose functions the schema uses, major and minor.
@@ -112,7 +121,7 @@ mod tests {
             assert_eq!(signatures(sql.plain), signatures(sql.timescale));
             functions += signatures(sql.plain).len();
         }
-        assert_eq!(functions, 5);
+        assert_eq!(functions, 8);
         let plain = engine_sql().into_iter().map(|sql| sql.plain);
         for sql in MIGRATIONS.iter().map(|m| m.sql).chain(plain) {
             let code = sql.lines().filter(|line| !line.trim_start().starts_with("--"));

@@ -246,6 +246,7 @@ impl Stack {
             gateway_listen: self.gateway_url.trim_start_matches("http://").to_owned(),
             admin: self.admin.clone(),
             agent_dir: self.dir().join(part),
+            database_dir: self.postgres.data_dir().map(Path::to_owned),
         };
         let mut launch = service.launch(self.dir(), part, &addresses.settings(service))?;
         for (key, value) in &options.env {
@@ -273,6 +274,8 @@ pub struct Addresses {
     pub admin: Admin,
     /// Where this agent keeps its journal.
     pub agent_dir: PathBuf,
+    /// Where the database keeps its data, if it is our own.
+    pub database_dir: Option<PathBuf>,
 }
 
 impl Addresses {
@@ -292,6 +295,9 @@ impl Addresses {
                 settings.push(("LISTEN", self.gateway_listen.clone()));
                 settings.push(("ADMIN_USERNAME", self.admin.username.clone()));
                 settings.push(("ADMIN_PASSWORD", self.admin.password.clone()));
+                if let Some(dir) = &self.database_dir {
+                    settings.push(("DATABASE_DIRECTORY", dir.to_string_lossy().into_owned()));
+                }
             }
         }
         settings

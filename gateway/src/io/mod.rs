@@ -1,7 +1,8 @@
-//! The other ends: the database, the bus, agents and browsers.
+//! The other ends: the database, its disk, the bus, agents and browsers.
 
 pub(crate) mod from_agents;
 pub(crate) mod from_bus;
+pub(crate) mod from_disk;
 pub(crate) mod from_postgres;
 pub(crate) mod http;
 pub(crate) mod passwords;

@@ -13,6 +13,7 @@ pub mod lines;
 pub mod mailbox;
 pub mod pipeline;
 pub mod plan;
+pub mod reach;
 pub mod search;
 pub mod settings;
 pub mod slices;

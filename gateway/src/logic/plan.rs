@@ -1,6 +1,7 @@
 //! Where the points of a chart are read from: samples, or their buckets of a minute or an hour.
 //!
 //! - The widest bucket that divides the step. Steps that no bucket divides are read from samples.
+//!   Where that does not reach back far enough, `reach` chooses another.
 //! - Hours that are marked have samples which no bucket tells of; so has the bucket in which the
 //!   range ends, if the range ends inside of it. These are read from samples, the rest from
 //!   buckets; no moment from both. Which of them still have samples, the caller has asked before.

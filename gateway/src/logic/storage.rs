@@ -1,18 +1,18 @@
 //! How large what is stored is, and whose it is, from what the database knows without counting.
 //!
 //! Bytes are measured. Rows, and which part of a table is a host's, are estimates: the database
-//! keeps how often the most frequent hosts occur in a sample of the newest day it has looked at;
+//! keeps how often the most frequent hosts occur in a sample of the newest part it has looked at;
 //! the rest is divided equally among the other hosts.
 
 use std::collections::BTreeMap;
 
-use muster_schemas::retention::group_of;
-use muster_schemas::retention::plan::Series;
+use muster_schemas::retention::plan::{Part, Series};
+use muster_schemas::retention::{DAY_MS, group_of};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Growth is the mean of so many days that have ended.
-const GROWTH_DAYS: usize = 7;
+/// Growth is the mean of so many days that have ended, or of the month that they lie in.
+const GROWTH_DAYS: i64 = 7;
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TableSize {
@@ -21,39 +21,63 @@ pub struct TableSize {
     pub group: String,
     /// With indexes and all.
     pub bytes: i64,
-    /// Estimated; days that the database has not looked at yet count nothing.
+    /// Estimated; parts that the database has not looked at yet count nothing.
     pub rows_estimate: i64,
-    /// How many days there are; 0 where a table is no time series.
-    pub days: usize,
-    /// The start of the oldest day with rows.
+    /// For how many days there is room, those ahead included; 0 where a table is no time series.
+    pub days: i64,
+    /// In so many parts the days lie, each of which can be dropped: days or, of the tables of
+    /// hours, months.
+    pub parts: usize,
+    /// The start of the oldest part with rows.
     pub oldest: Option<i64>,
-    /// The end of the newest day with rows, or now.
+    /// The end of the newest part with rows, or now.
     pub newest: Option<i64>,
-    /// The mean of the last seven days that have ended; null before the first.
+    /// The mean of the last seven days that have ended, of months of the last one; of a table's
+    /// first month what has passed of it. Null before the end of the first day.
     pub bytes_per_day: Option<i64>,
     pub rows_per_day: Option<i64>,
 }
 
 /// The size of a time-series table.
 pub fn size_of(series: &Series, now_ms: i64) -> TableSize {
-    // A day is made ahead of its rows, and empty until they come.
+    // A part is made ahead of its rows, and empty until they come.
     let has_rows = |rows: Option<i64>| rows.is_none_or(|rows| rows > 0);
-    let used = series.days.iter().filter(|day| has_rows(day.rows) && day.starts_at <= now_ms);
-    let used: Vec<_> = used.collect();
-    let ended: Vec<_> =
-        used.iter().rev().filter(|day| day.ends_at <= now_ms).take(GROWTH_DAYS).collect();
-    let mean = |sum: i64| (!ended.is_empty()).then(|| sum / ended.len() as i64);
+    let used = series.parts.iter().filter(|part| has_rows(part.rows) && part.starts_at <= now_ms);
+    let used: Vec<&Part> = used.collect();
+    let growth = grown(&used, now_ms);
+    let mean = |of: fn(&Part) -> i64| {
+        let (parts, days) = growth.as_ref()?;
+        Some(parts.iter().map(|part| of(part)).sum::<i64>() / days)
+    };
     TableSize {
         table: series.table.clone(),
         group: group_of(&series.table).as_str().to_owned(),
-        bytes: series.days.iter().map(|day| day.bytes).sum(),
-        rows_estimate: series.days.iter().filter_map(|day| day.rows).sum(),
-        days: series.days.len(),
-        oldest: used.first().map(|day| day.starts_at),
-        newest: used.last().map(|day| day.ends_at.min(now_ms)),
-        bytes_per_day: mean(ended.iter().map(|day| day.bytes).sum()),
-        rows_per_day: mean(ended.iter().filter_map(|day| day.rows).sum()),
+        bytes: series.parts.iter().map(|part| part.bytes).sum(),
+        rows_estimate: series.parts.iter().filter_map(|part| part.rows).sum(),
+        days: series.parts.iter().map(Part::days).sum(),
+        parts: series.parts.len(),
+        oldest: used.first().map(|part| part.starts_at),
+        newest: used.last().map(|part| part.ends_at.min(now_ms)),
+        bytes_per_day: mean(|part| part.bytes),
+        rows_per_day: mean(|part| part.rows.unwrap_or(0)),
     }
+}
+
+/// What growth is told by, and in how many days it grew.
+fn grown<'a>(used: &[&'a Part], now_ms: i64) -> Option<(Vec<&'a Part>, i64)> {
+    let (mut parts, mut days) = (Vec::new(), 0);
+    for part in used.iter().rev().filter(|part| part.ends_at <= now_ms) {
+        if days < GROWTH_DAYS {
+            days += part.days();
+            parts.push(*part);
+        }
+    }
+    if days > 0 {
+        return Some((parts, days));
+    }
+    let first = used.first()?;
+    let passed = (now_ms - first.starts_at) / DAY_MS;
+    (passed > 0).then(|| (vec![*first], passed))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -144,18 +168,15 @@ pub fn divide(tables: &[Shares], hosts: &[String]) -> Vec<HostSize> {
 
 #[cfg(test)]
 mod tests {
-    use muster_schemas::retention::DAY_MS;
-    use muster_schemas::retention::plan::Day;
-
     use super::*;
 
-    fn day(n: i64, rows: Option<i64>, bytes: i64) -> Day {
-        Day { starts_at: n * DAY_MS, ends_at: (n + 1) * DAY_MS, rows, bytes }
+    fn day(n: i64, rows: Option<i64>, bytes: i64) -> Part {
+        Part { starts_at: n * DAY_MS, ends_at: (n + 1) * DAY_MS, rows, bytes }
     }
 
     #[test]
     fn growth_is_that_of_days_that_have_ended_and_empty_days_ahead_are_not_the_newest() {
-        let days = vec![
+        let parts = vec![
             day(1, Some(0), 8),
             day(2, Some(100), 1000),
             day(3, Some(300), 3000),
@@ -163,11 +184,32 @@ mod tests {
             day(5, Some(0), 8),
         ];
         let now = 4 * DAY_MS + 5;
-        let size = size_of(&Series { table: "host_samples".into(), days }, now);
+        let size = size_of(&Series { table: "host_samples".into(), parts }, now);
         assert_eq!((size.bytes, size.rows_estimate, size.days), (4516, 400, 5));
         assert_eq!((size.oldest, size.newest), (Some(2 * DAY_MS), Some(now)));
         assert_eq!((size.bytes_per_day, size.rows_per_day), (Some(2000), Some(200)));
         assert_eq!(by_group(&[size.clone(), size])[0].bytes_per_day, Some(4000));
+    }
+
+    #[test]
+    fn months_grow_by_the_day_too_even_before_the_first_one_has_ended() {
+        let month = |n: i64, rows, bytes| Part {
+            starts_at: n * 30 * DAY_MS,
+            ends_at: (n + 1) * 30 * DAY_MS,
+            rows: Some(rows),
+            bytes,
+        };
+        let size = |parts: Vec<Part>, now_ms| {
+            size_of(&Series { table: "host_samples_1h".into(), parts }, now_ms)
+        };
+        let growth = |size: &TableSize| (size.bytes_per_day, size.rows_per_day);
+        let two = vec![month(1, 300, 3000), month(2, 50, 900)];
+        let grown = size(two.clone(), 65 * DAY_MS);
+        assert_eq!((grown.days, grown.parts), (60, 2));
+        assert_eq!(growth(&grown), (Some(100), Some(10)));
+        let first = size(two[1..].to_vec(), 65 * DAY_MS + 1);
+        assert_eq!(growth(&first), (Some(180), Some(10)));
+        assert_eq!(growth(&size(two[1..].to_vec(), 60 * DAY_MS + 5)), (None, None));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Days that time-series tables can take: made ahead, and on demand for late data.
+//! Days that time-series tables can take: made ahead, and on demand for late data. Of some tables
+//! the month of the day is made, which the schema decides.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};

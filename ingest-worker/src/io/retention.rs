@@ -1,5 +1,5 @@
-//! Removes what is older than it has to be: whole days by dropping them, rows of hosts with a label
-//! and rows of small tables by deleting them in bounded batches.
+//! Removes what is older than it has to be: whole days and months by dropping them, rows of hosts
+//! with a label and rows of small tables by deleting them in bounded batches.
 //!
 //! Each step is a transaction of its own and holds the lock of the whole for no longer, so that a
 //! worker that is killed or paused holds nobody up. What cannot be done now is done by a later
@@ -15,7 +15,8 @@ use deadpool_postgres::{Client, Pool};
 use muster_runtime::storage;
 use muster_runtime::time::{now_ms, system_time};
 use muster_schemas::retention::plan::{
-    Day, Labels, Series, dropped_days, hosts_with, old_rows_condition, row_tables, thinned_days,
+    Labels, Part, Series, dropped_parts, hosts_with, old_rows_condition, row_tables,
+    thinned_parts,
 };
 use muster_schemas::retention::{Label, Policy, RowTable, horizon};
 use tokio::time::sleep;
@@ -49,12 +50,15 @@ const ROWS_AT_ONCE: i64 = 5_000;
 /// wrong, and what is removed is gone. Days are removed whole, so that less makes no difference.
 const CLOCKS_APART_MAX_MS: i64 = 600_000;
 
-/// From which days of which tables hosts with a label were removed in earlier passes, and which
+/// From which parts of which tables hosts with a label were removed in earlier passes, and which
 /// hosts. Intake takes nothing for them that old, so that they need not be looked at again.
 #[derive(Debug, Default)]
 pub struct Thinned {
-    hosts: HashMap<(String, i64, Label), u64>,
+    hosts: HashMap<ThinnedPart, u64>,
 }
+
+/// A table, from when to when, and a label.
+type ThinnedPart = (String, i64, i64, Label);
 
 /// What a pass has removed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +119,7 @@ pub async fn enforce(
     drop(client);
     let mut pass = Pass { pool, policy, now_ms, stop, thinned, removed: Removed::default() };
     for series in &series {
-        pass.drop_days(series).await?;
+        pass.drop_parts(series).await?;
     }
     for table in row_tables() {
         pass.delete_old(&table).await?;
@@ -135,48 +139,49 @@ impl Pass<'_> {
         self.removed.elsewhere || self.stop.is_cancelled()
     }
 
-    /// One day a transaction, oldest first: its locks are held for as short as can be.
-    async fn drop_days(&mut self, series: &Series) -> Result<()> {
+    /// One part a transaction, oldest first: its locks are held for as short as can be.
+    async fn drop_parts(&mut self, series: &Series) -> Result<()> {
         let table = &series.table;
-        for day in dropped_days(series, self.policy, self.now_ms) {
+        for part in dropped_parts(series, self.policy, self.now_ms) {
             if self.is_over() {
                 return Ok(());
             }
             let sql = "SELECT muster_drop_before($1, $2)";
-            match self.tried(table, sql, &[table, &system_time(day.ends_at)]).await? {
-                Some(days) => {
+            match self.tried(table, sql, &[table, &system_time(part.ends_at)]).await? {
+                // It is gone already.
+                Some(0) => {}
+                Some(_) => {
+                    let days = part.days();
                     self.removed.days += days;
                     count("muster_retention_dropped_days_total", table, days);
-                    if days > 0 {
-                        debug!(table, ends_at = day.ends_at, "dropped a day of {table}");
-                    }
+                    debug!(table, ends_at = part.ends_at, "dropped {days} days of {table}");
                 }
-                // The days after it would have to wait for the same reader.
+                // The parts after it would have to wait for the same reader.
                 None => return Ok(()),
             }
         }
         Ok(())
     }
 
-    /// Deletes what hosts with a label have in days that stay for the others, and notes that in
+    /// Deletes what hosts with a label have in parts that stay for the others, and notes that in
     /// `thinned`.
     async fn thin_out(
         &mut self,
         series: &Series,
         hosts: &Labels,
-        thinned: &mut HashMap<(String, i64, Label), u64>,
+        thinned: &mut HashMap<ThinnedPart, u64>,
     ) -> Result<()> {
         let table = &series.table;
         for (label, keep_days) in self.policy.shorter(table) {
             let names = hosts_with(hosts, &label);
             let hash = hash_of(&names);
-            for day in thinned_days(series, self.policy, keep_days, self.now_ms) {
+            for part in thinned_parts(series, self.policy, keep_days, self.now_ms) {
                 if self.is_over() {
                     return Ok(());
                 }
-                let key = (table.clone(), day.starts_at, label.clone());
+                let key = (table.clone(), part.starts_at, part.ends_at, label.clone());
                 let is_thin = self.thinned.hosts.get(&key) == Some(&hash);
-                if is_thin || self.thin_out_day(table, day, &names).await? {
+                if is_thin || self.thin_out_part(table, &part, &names).await? {
                     thinned.insert(key, hash);
                 }
             }
@@ -184,10 +189,15 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Answers whether nothing is left of the hosts in that day.
-    async fn thin_out_day(&mut self, table: &String, day: &Day, hosts: &[&str]) -> Result<bool> {
-        let (since, before) = (system_time(day.starts_at), system_time(day.ends_at));
-        let present = self.present(table, day, hosts).await?;
+    /// Answers whether nothing is left of the hosts in that part.
+    async fn thin_out_part(
+        &mut self,
+        table: &String,
+        part: &Part,
+        hosts: &[&str],
+    ) -> Result<bool> {
+        let (since, before) = (system_time(part.starts_at), system_time(part.ends_at));
+        let present = self.present(table, part, hosts).await?;
         let present: Vec<&str> = present.iter().map(String::as_str).collect();
         let sql = "SELECT muster_delete_rows($1, $2, $3, $4)";
         for hosts in present.chunks(HOSTS_AT_ONCE) {
@@ -199,14 +209,14 @@ impl Pass<'_> {
         Ok(true)
     }
 
-    /// Which of the hosts have anything in that day.
-    async fn present(&self, table: &str, day: &Day, hosts: &[&str]) -> Result<Vec<String>> {
+    /// Which of the hosts have anything in that part.
+    async fn present(&self, table: &str, part: &Part, hosts: &[&str]) -> Result<Vec<String>> {
         let sql = format!(
             "SELECT host FROM unnest($1::text[]) AS host
              WHERE EXISTS (SELECT FROM {table} WHERE host_id = host AND ts >= $2 AND ts < $3)"
         );
         let client = self.pool.get().await.context("no connection to the database")?;
-        let (since, before) = (system_time(day.starts_at), system_time(day.ends_at));
+        let (since, before) = (system_time(part.starts_at), system_time(part.ends_at));
         let rows = client.query(&sql, &[&hosts, &since, &before]).await;
         let rows = rows.with_context(|| format!("cannot look for old rows of {table}"))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())

@@ -1,7 +1,7 @@
 //! Copies a database into another one, which may be of the other engine.
 //!
-//! Time series go day by day, a transaction each, which also notes that the day is done: what was
-//! cut short goes on where it stopped. All other tables follow together in one transaction. At the
+//! Time series go part by part, a day or a month, a transaction each, which also notes that the part
+//! is done: what was cut short goes on where it stopped. All other tables follow together in one transaction. At the
 //! end both sides are counted. Nothing may write to the source meanwhile; the streams hold what
 //! comes.
 
@@ -9,8 +9,9 @@ use std::pin::pin;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::{SinkExt, TryStreamExt};
+use muster_runtime::time::system_time;
 use muster_runtime::{migrate, storage};
-use muster_schemas::retention::plan::{Day, Series};
+use muster_schemas::retention::plan::{Part, Series};
 use tokio_postgres::{Client, Transaction};
 
 use crate::logic::transfer::in_order;
@@ -59,42 +60,45 @@ pub async fn copy(
 impl Transfer<'_> {
     async fn run(mut self) -> Result<()> {
         let all = storage::series(&self.source).await?;
-        let total: i64 = all.iter().flat_map(|series| &series.days).map(|day| day.bytes).sum();
+        let total: i64 = all.iter().flat_map(|series| &series.parts).map(|part| part.bytes).sum();
         let mut done = 0;
         for series in &all {
-            for day in &series.days {
-                self.copy_day(&series.table, day).await?;
-                done += day.bytes;
+            for part in &series.parts {
+                self.copy_part(&series.table, part).await?;
+                done += part.bytes;
             }
+            let days: i64 = series.parts.iter().map(Part::days).sum();
             let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100);
-            (self.progress)(&format!("{}: {} days ({percent} %)", series.table, series.days.len()));
+            (self.progress)(&format!("{}: {days} days ({percent} %)", series.table));
         }
         let tables = self.other_tables().await?;
         self.copy_others(&tables).await?;
         self.compare(&all, &tables).await?;
         nobody_writes(&self.source).await.context("the database to copy from")?;
         self.target.batch_execute("DROP TABLE muster_copy").await?;
-        (self.progress)("both sides have the same rows, day by day, and the same ledger");
+        (self.progress)("both sides have the same rows, part by part, and the same ledger");
         Ok(())
     }
 
-    /// Copies a day, unless that was done.
-    async fn copy_day(&mut self, table: &str, day: &Day) -> Result<()> {
+    /// Copies a part, unless that was done. The other side may divide the same days otherwise.
+    async fn copy_part(&mut self, table: &str, part: &Part) -> Result<()> {
         let noted = "SELECT 1 FROM muster_copy WHERE table_name = $1 AND starts_at = $2";
-        if self.target.query_opt(noted, &[&table, &day.starts_at]).await?.is_some() {
+        if self.target.query_opt(noted, &[&table, &part.starts_at]).await?.is_some() {
             return Ok(());
         }
         let sql = "
-            SELECT muster_ensure_partitions(day, day)
-            FROM (SELECT (to_timestamp($1::float8) AT TIME ZONE 'UTC')::date AS day) AS wanted";
-        self.target.execute(sql, &[&((day.starts_at / 1000) as f64)]).await?;
+            SELECT muster_ensure_parts(
+                $1, ($2::timestamptz AT TIME ZONE 'UTC')::date, ($3::timestamptz AT TIME ZONE 'UTC')::date
+            )";
+        let (first, last) = (system_time(part.starts_at), system_time(part.ends_at - 1));
+        self.target.execute(sql, &[&table, &first, &last]).await?;
         let columns = columns(&self.source, table).await?;
-        let select = format!("SELECT {columns} FROM {table} WHERE {}", within(day));
+        let select = format!("SELECT {columns} FROM {table} WHERE {}", within(part));
         let transaction = self.target.transaction().await?;
         let rows = stream(&self.source, &select, &transaction, table, &columns).await?;
         let note = "INSERT INTO muster_copy (table_name, starts_at, rows) VALUES ($1, $2, $3)";
-        transaction.execute(note, &[&table, &day.starts_at, &(rows as i64)]).await?;
-        transaction.commit().await.with_context(|| format!("cannot copy a day of {table}"))?;
+        transaction.execute(note, &[&table, &part.starts_at, &(rows as i64)]).await?;
+        transaction.commit().await.with_context(|| format!("cannot copy a part of {table}"))?;
         Ok(())
     }
 
@@ -145,11 +149,11 @@ impl Transfer<'_> {
     async fn compare(&self, all: &[Series], tables: &[String]) -> Result<()> {
         let mut different = Vec::new();
         for series in all {
-            for day in &series.days {
-                let sql = format!("SELECT count(*) FROM {} WHERE {}", series.table, within(day));
+            for part in &series.parts {
+                let sql = format!("SELECT count(*) FROM {} WHERE {}", series.table, within(part));
                 self.compare_one(&series.table, &sql, &mut different).await?;
             }
-            // Whatever lies outside of the days that were copied.
+            // Whatever lies outside of the parts that were copied.
             let sql = format!("SELECT count(*) FROM {}", series.table);
             self.compare_one(&series.table, &sql, &mut different).await?;
         }
@@ -179,12 +183,12 @@ impl Transfer<'_> {
     }
 }
 
-fn within(day: &Day) -> String {
+fn within(part: &Part) -> String {
     let seconds = |ms: i64| ms / 1000;
     format!(
         "ts >= to_timestamp({}) AND ts < to_timestamp({})",
-        seconds(day.starts_at),
-        seconds(day.ends_at)
+        seconds(part.starts_at),
+        seconds(part.ends_at)
     )
 }
 

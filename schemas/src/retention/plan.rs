@@ -1,16 +1,17 @@
 //! What a policy would remove now, told from what is known of the tables. Nothing is counted here
 //! and nothing removed: gateways show it, `muster-ingest-worker retention --plan` prints it, and
-//! the ingest workers walk the same days when they drop them.
+//! the ingest workers walk the same parts when they drop them.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Group, Label, Policy, ROW_TABLES, RowTable, horizon};
+use super::{DAY_MS, Group, Label, Policy, ROW_TABLES, RowTable, horizon};
 
-/// A whole day of a time-series table.
+/// What can be dropped of a time-series table at once: a day, or about a month of the tables of
+/// hours. Begins and ends with days, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Day {
+pub struct Part {
     pub starts_at: i64,
     pub ends_at: i64,
     /// Estimated by the database; unknown until it has looked for the first time.
@@ -18,11 +19,17 @@ pub struct Day {
     pub bytes: i64,
 }
 
+impl Part {
+    pub fn days(&self) -> i64 {
+        (self.ends_at - self.starts_at) / DAY_MS
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Series {
     pub table: String,
     /// Oldest first.
-    pub days: Vec<Day>,
+    pub parts: Vec<Part>,
 }
 
 /// What is known of the tables that are no time series: how many rows are old, counted up to a
@@ -41,7 +48,7 @@ pub type Labels = BTreeMap<String, BTreeMap<String, String>>;
 pub struct Plan {
     pub tables: Vec<TablePlan>,
     /// Sums over the tables.
-    pub days: usize,
+    pub days: i64,
     pub rows: i64,
     pub bytes: i64,
 }
@@ -53,10 +60,10 @@ pub struct TablePlan {
     pub keep_days: i64,
     /// What ended at or before this goes; milliseconds since the Unix epoch.
     pub before: i64,
-    /// The start of the oldest day there is; null without any.
+    /// The start of the oldest day or month there is; null without any.
     pub oldest: Option<i64>,
-    /// Days that would be dropped whole.
-    pub days: usize,
+    /// Days that would be dropped, in months where the table has such.
+    pub days: i64,
     /// Rows that would go; of time series estimated by the database.
     pub rows: i64,
     /// False where it is an estimate, or a count that was cut short.
@@ -74,25 +81,28 @@ pub struct LabelPlan {
     /// Hosts with that label now.
     pub hosts: usize,
     /// Days in which their rows would be deleted, if there are any left.
-    pub days: usize,
+    pub days: i64,
 }
 
-/// The days of a table that go whole.
-pub fn dropped_days<'a>(series: &'a Series, policy: &Policy, now_ms: i64) -> Vec<&'a Day> {
+/// The parts of a table that go whole.
+pub fn dropped_parts<'a>(series: &'a Series, policy: &Policy, now_ms: i64) -> Vec<&'a Part> {
     let before = horizon(now_ms, policy.keep_days(&series.table));
-    series.days.iter().filter(|day| day.ends_at <= before).collect()
+    series.parts.iter().filter(|part| part.ends_at <= before).collect()
 }
 
-/// The days of a table that stay but from which hosts with a label have to go.
-pub fn thinned_days<'a>(
-    series: &'a Series,
+/// What stays of a table but hosts with a label have to go from. A month is thinned out by the day:
+/// it ends where their rows are old.
+pub fn thinned_parts(
+    series: &Series,
     policy: &Policy,
     keep_days: i64,
     now_ms: i64,
-) -> Vec<&'a Day> {
+) -> impl Iterator<Item = Part> {
     let (all, theirs) =
         (horizon(now_ms, policy.keep_days(&series.table)), horizon(now_ms, keep_days));
-    series.days.iter().filter(|day| day.ends_at > all && day.ends_at <= theirs).collect()
+    let concerned =
+        series.parts.iter().filter(move |part| part.ends_at > all && part.starts_at < theirs);
+    concerned.map(move |part| Part { ends_at: part.ends_at.min(theirs), ..*part })
 }
 
 /// Hosts that have a label.
@@ -121,24 +131,24 @@ pub fn plan(
 
 fn plan_series(policy: &Policy, now_ms: i64, series: &Series, hosts: &Labels) -> TablePlan {
     let keep_days = policy.keep_days(&series.table);
-    let dropped = dropped_days(series, policy, now_ms);
+    let dropped = dropped_parts(series, policy, now_ms);
     let labels = policy.shorter(&series.table).into_iter().map(|(label, keep_days)| LabelPlan {
         label: label.to_string(),
         keep_days,
         before: horizon(now_ms, keep_days),
         hosts: hosts_with(hosts, &label).len(),
-        days: thinned_days(series, policy, keep_days, now_ms).len(),
+        days: thinned_parts(series, policy, keep_days, now_ms).map(|part| part.days()).sum(),
     });
     TablePlan {
         table: series.table.clone(),
         group: Group::of_series(&series.table).as_str(),
         keep_days,
         before: horizon(now_ms, keep_days),
-        oldest: series.days.first().map(|day| day.starts_at),
-        days: dropped.len(),
-        rows: dropped.iter().filter_map(|day| day.rows).sum(),
+        oldest: series.parts.first().map(|part| part.starts_at),
+        days: dropped.iter().map(|part| part.days()).sum(),
+        rows: dropped.iter().filter_map(|part| part.rows).sum(),
         exact: dropped.is_empty(),
-        bytes: dropped.iter().map(|day| day.bytes).sum(),
+        bytes: dropped.iter().map(|part| part.bytes).sum(),
         labels: labels.collect(),
     }
 }
@@ -171,17 +181,17 @@ pub fn row_tables() -> impl Iterator<Item = RowTable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DAY_MS, Rule};
+    use super::super::Rule;
     use super::*;
 
     fn series(table: &str, days: std::ops::Range<i64>) -> Series {
-        let day = |n: i64| Day {
+        let day = |n: i64| Part {
             starts_at: n * DAY_MS,
             ends_at: (n + 1) * DAY_MS,
             rows: Some(10),
             bytes: 100,
         };
-        Series { table: table.into(), days: days.map(day).collect() }
+        Series { table: table.into(), parts: days.map(day).collect() }
     }
 
     #[test]
@@ -203,5 +213,33 @@ mod tests {
         assert_eq!((raw.labels[0].hosts, raw.labels[0].days), (1, 3));
         assert_eq!((plan.tables[1].days, plan.tables[1].labels.len()), (0, 0));
         assert_eq!((plan.days, plan.rows, plan.bytes), (5, 50, 500));
+    }
+
+    #[test]
+    fn a_month_goes_whole_once_all_of_it_is_old_and_is_thinned_out_by_the_day() {
+        let rule = |label: Option<&str>, keep_days| Rule {
+            scope: "rollup_1h".into(),
+            label: label.map(str::to_owned),
+            keep_days,
+        };
+        let policy = Policy { rules: vec![rule(None, 40), rule(Some("env=test"), 10)] };
+        let month = |n: i64| Part {
+            starts_at: n * 30 * DAY_MS,
+            ends_at: (n + 1) * 30 * DAY_MS,
+            rows: Some(30),
+            bytes: 300,
+        };
+        let series = Series { table: "host_samples_1h".into(), parts: (0..4).map(month).collect() };
+        let (now, dropped) = (105 * DAY_MS, |now| {
+            dropped_parts(&series, &policy, now).iter().map(|part| part.ends_at).collect::<Vec<_>>()
+        });
+        assert_eq!(dropped(99 * DAY_MS), [30 * DAY_MS]);
+        assert_eq!(dropped(100 * DAY_MS), [30 * DAY_MS, 60 * DAY_MS]);
+        let thinned: Vec<(i64, i64)> = thinned_parts(&series, &policy, 10, now)
+            .map(|part| (part.starts_at / DAY_MS, part.ends_at / DAY_MS))
+            .collect();
+        assert_eq!(thinned, [(60, 90), (90, 95)]);
+        let plan = plan(&policy, now, &[series], &[], &Labels::new());
+        assert_eq!((plan.days, plan.tables[0].labels[0].days), (60, 35));
     }
 }

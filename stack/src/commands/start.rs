@@ -2,6 +2,7 @@
 //! before the next. Told to the board step by step.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -48,11 +49,12 @@ impl Startup<'_> {
         // First, because a taken port should be told before anything was started.
         let listen = self.gateway_address()?;
         let admin = admin(self.state)?;
-        let postgres_url = self.postgres().await?;
+        let (postgres_url, database_dir) = self.postgres().await?;
         let nats_url = self.nats().await?;
         let agent_dir = self.state.path().join("agent");
         let gateway_listen = listen.to_string();
-        let addresses = Addresses { nats_url, postgres_url, gateway_listen, admin, agent_dir };
+        let addresses =
+            Addresses { nats_url, postgres_url, gateway_listen, admin, agent_dir, database_dir };
         self.migrate(&addresses).await?;
         self.workers(&addresses)?;
         let gateway = self.gateway(&addresses, listen).await?;
@@ -84,10 +86,11 @@ impl Startup<'_> {
         Ok(SocketAddr::new(listen, port))
     }
 
-    async fn postgres(&mut self) -> Result<String> {
+    /// Its address, and where its data are if it is our own.
+    async fn postgres(&mut self) -> Result<(String, Option<PathBuf>)> {
         if let Some(url) = &self.args.postgres_url {
             self.board.note("using the PostgreSQL of --postgres-url");
-            return Ok(url.clone());
+            return Ok((url.clone(), None));
         }
         self.board.doing("starting PostgreSQL");
         let bin_dir = self.args.postgres_bin.clone();
@@ -98,11 +101,11 @@ impl Startup<'_> {
         }
         let address = format!("127.0.0.1:{}", server.port());
         self.board.done(&format!("PostgreSQL {} runs on {address}", server.version()));
-        let url = server.url();
+        let (url, data_dir) = (server.url(), server.data_dir().map(Path::to_owned));
         let (launch, running) = server.into_parts()?;
         self.board.list(&launch, Some(address));
         self.supervisor.add(launch, running);
-        Ok(url)
+        Ok((url, data_dir))
     }
 
     async fn nats(&mut self) -> Result<String> {

@@ -119,6 +119,14 @@ impl PostgresServer {
         }
     }
 
+    /// Where a server of our own keeps its data.
+    pub fn data_dir(&self) -> Option<&Path> {
+        match self {
+            Self::Own(server) => Some(server.data_dir()),
+            Self::Elsewhere(_) => None,
+        }
+    }
+
     /// `15.20`, for people.
     pub fn version(&self) -> String {
         match self {

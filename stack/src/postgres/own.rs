@@ -161,6 +161,10 @@ impl OwnServer {
         }
     }
 
+    pub fn data_dir(&self) -> &Path {
+        &self.cluster.data_dir
+    }
+
     /// Hands the running process to somebody who restarts it.
     pub fn into_parts(self) -> (Launch, Option<Child>) {
         (self.launch(), self.child)

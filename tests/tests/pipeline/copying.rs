@@ -19,7 +19,11 @@ const CONTENT: &str = "
     SELECT 'web-1', ts, 'cpu', 40 + extract(hour FROM ts)
     FROM generate_series('2026-01-01 00:00Z'::timestamptz, '2026-01-04 23:59Z', '10 min') AS ts;
     INSERT INTO disk_samples VALUES
-        ('web-1', '2026-01-01 13:00Z', 'vda', 1, 2, 3, 4, 0.5, 1.5, 0.1, 9);";
+        ('web-1', '2026-01-01 13:00Z', 'vda', 1, 2, 3, 4, 0.5, 1.5, 0.1, 9);
+    SELECT muster_ensure_parts('core_samples_1h', '2025-11-01', '2026-01-31');
+    INSERT INTO core_samples_1h (ts, n, host_id, core, percent)
+    SELECT ts, 60, 'web-1', '0', extract(hour FROM ts)
+    FROM generate_series('2025-11-30 00:00Z'::timestamptz, '2026-01-31 23:00Z', '1 hour') AS ts;";
 
 const OBSTACLE: &str = "
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -72,6 +76,9 @@ async fn a_copy_has_every_row_and_goes_on_where_it_was_cut_short() {
     for sql in [
         "SELECT count(*) || ' ' || sum(celsius) FROM sensor_samples",
         "SELECT string_agg(disk_samples::text, ',') FROM disk_samples",
+        "SELECT string_agg(core_samples_1h::text, ',' ORDER BY ts) FROM core_samples_1h",
+        // The months of hours make no days of samples.
+        "SELECT string_agg(starts_at::text, ',') FROM muster_parts('sensor_samples')",
         "SELECT string_agg(ledger::text, ',' ORDER BY channel) FROM ledger",
         "SELECT string_agg(refresh_tokens::text, ',') FROM refresh_tokens",
         "SELECT string_agg(retention_rules::text, ',') FROM retention_rules",

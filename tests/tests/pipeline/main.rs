@@ -16,6 +16,7 @@ mod hold;
 mod kills;
 mod log_search;
 mod migrations;
+mod old_ranges;
 mod once;
 mod paused;
 mod poison;

@@ -90,6 +90,88 @@ async fn a_database_of_the_first_version_keeps_its_rows_and_takes_new_ones() {
     assert_eq!(database.count("fan_samples").await.unwrap(), 1);
 }
 
+/// The schema as it was after the migrations up to `version`, on plain PostgreSQL.
+fn schema_of_version(version: usize) -> String {
+    let mut sql = String::from(
+        "CREATE TABLE muster_migrations (
+             version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz DEFAULT now());
+         CREATE TABLE muster_engine (only_row boolean PRIMARY KEY DEFAULT true, engine text);
+         INSERT INTO muster_engine (engine) VALUES ('plain');",
+    );
+    sql += Engine::Plain.sql();
+    for migration in &MIGRATIONS[..version] {
+        let engine = migration.engine.map_or("", |sql| sql.of(Engine::Plain));
+        let record = format!(
+            "INSERT INTO muster_migrations VALUES ({}, '{}')",
+            migration.version, migration.name
+        );
+        sql = [&sql, engine, migration.sql, &record].join(";\n");
+    }
+    sql
+}
+
+/// The parts of a table as `first day+days`.
+async fn parts_of(database: &Database, table: &str) -> Vec<String> {
+    let sql = "
+        SELECT to_char(starts_at AT TIME ZONE 'UTC', 'MM-DD')
+               || '+' || extract(day FROM ends_at - starts_at)
+        FROM muster_parts($1)";
+    let rows = database.client.query(sql, &[&table]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+const HOURS: &str = "
+    INSERT INTO core_samples_1h (ts, n, host_id, core, percent)
+    SELECT ts, 60, 'web-1', '0', 5 FROM generate_series($1::text::timestamptz, $2::text::timestamptz,
+        '1 hour') AS ts";
+
+#[tokio::test]
+async fn months_of_hours_begin_where_the_days_that_are_there_end() {
+    let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
+    let server = PostgresServer::start_temporary(options).await.unwrap();
+    let url = server.create_database("months").await.unwrap();
+    let database = Database::connect(&url).await.unwrap();
+    let (client, ensure) = (&database.client, "SELECT muster_ensure_partitions");
+    client.batch_execute(&schema_of_version(7)).await.unwrap();
+    client.batch_execute(&format!("{ensure}('2026-01-17', '2026-01-20')")).await.unwrap();
+    let (first, last) = ("2026-01-17 00:00Z", "2026-01-20 23:00Z");
+    client.execute(HOURS, &[&first, &last]).await.unwrap();
+    assert_eq!(migrate(&url).await.unwrap().applied, ["months"]);
+
+    // What has no part yet is made, before, between and after, and nothing twice.
+    client.batch_execute("DROP TABLE core_samples_1h_p20260119").await.unwrap();
+    for days in ["'2026-01-18', '2026-01-22'", "'2026-01-05', '2026-01-05'"] {
+        client.batch_execute(&format!("{ensure}({days}); {ensure}({days})")).await.unwrap();
+    }
+    let days = ["01-01+16", "01-17+1", "01-18+1", "01-19+1", "01-20+1", "01-21+11"];
+    assert_eq!(parts_of(&database, "core_samples_1h").await, days);
+    assert_eq!(parts_of(&database, "host_samples_1m").await.len(), 7);
+    client
+        .batch_execute("SELECT muster_ensure_parts('core_samples_1h', '2026-02-28', '2028-12-31')")
+        .await
+        .unwrap();
+    let parts = parts_of(&database, "core_samples_1h").await;
+    assert_eq!(
+        (parts.len(), &parts[6], &parts[7]),
+        (6 + 35, &"02-01+28".into(), &"03-01+31".into())
+    );
+    client.execute(HOURS, &[&"2026-01-21 00:00Z", &"2026-03-01 00:00Z"]).await.unwrap();
+    assert_eq!(database.count("core_samples_1h").await.unwrap(), (3 + 11 + 28) * 24 + 1);
+
+    // Whoever asks may have another date style and another zone.
+    client
+        .batch_execute("SET datestyle = 'SQL, DMY'; SET timezone = 'Asia/Kolkata'")
+        .await
+        .unwrap();
+    let drop = "SELECT muster_drop_before('core_samples_1h', '2026-02-28T23:59:59Z')";
+    let dropped: i64 = client.query_one(drop, &[]).await.unwrap().get(0);
+    assert_eq!(
+        (dropped, parts_of(&database, "core_samples_1h").await.remove(0)),
+        (6, "02-01+28".into())
+    );
+    assert_eq!(database.count("core_samples_1h").await.unwrap(), 28 * 24 + 1);
+}
+
 #[tokio::test]
 async fn retention_drops_whole_days_and_nothing_else() {
     let options = PostgresOptions { durable: false, ..PostgresOptions::default() };

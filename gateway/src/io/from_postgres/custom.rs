@@ -68,6 +68,7 @@ pub(super) async fn series(
     snapshot: &Transaction<'_>,
     asked: &Asked<'_>,
     plan: &Plan,
+    step_ms: i64,
 ) -> Result<Vec<Series>> {
     let reading = Reading {
         samples: "custom_samples",
@@ -79,7 +80,7 @@ pub(super) async fn series(
         with_min: asked.with_min,
     };
     let rows = reading
-        .run(snapshot, asked.host, asked.custom, plan, asked.step_ms)
+        .run(snapshot, asked.host, asked.custom, plan, step_ms)
         .await
         .with_context(|| format!("cannot read the custom metrics of host {}", asked.host))?;
     not_too_many(&rows)?;

@@ -6,6 +6,7 @@ pub(crate) mod events;
 pub(crate) mod fleet_ledger;
 pub(crate) mod hosts;
 pub(crate) mod inventory;
+mod kept;
 pub(crate) mod ledger;
 pub(crate) mod line_filter;
 pub(crate) mod log_counts;

@@ -11,8 +11,9 @@ use tokio_postgres::{IsolationLevel, Row, Transaction};
 
 use super::sources::{Table, over_samples, source};
 use super::statement::Reading;
-use super::{connection, custom};
+use super::{connection, custom, kept};
 use crate::logic::plan::{HOUR_MS, Level, Plan};
+use crate::logic::reach::reaching;
 use crate::logic::steps::{Point, Range, bucket_of, without_holes};
 
 /// Rows of one statement: 45 instances at the finest step of the longest chart. More is an answer
@@ -42,6 +43,15 @@ pub(crate) struct Asked<'a> {
     pub(crate) range: Range,
     pub(crate) step_ms: i64,
     pub(crate) with_min: bool,
+    /// What is younger is kept on every level.
+    pub(crate) kept_since: i64,
+}
+
+pub(crate) struct Answered {
+    pub(crate) level: Level,
+    /// What was asked for, or more where that is not kept any longer.
+    pub(crate) step_ms: i64,
+    pub(crate) series: Vec<Series>,
 }
 
 /// The finest step that draws no holes into a range: by the interval at which the host sampled
@@ -81,7 +91,7 @@ pub(crate) async fn finest_ms(pool: &Pool, host: &str, range: Range) -> Result<O
 
 /// The series that were asked for, in that order, instances in their own order; the custom ones
 /// last.
-pub(crate) async fn series(pool: &Pool, asked: &Asked<'_>) -> Result<Vec<Series>> {
+pub(crate) async fn series(pool: &Pool, asked: &Asked<'_>) -> Result<Answered> {
     let mut client = connection(pool).await?;
     let snapshot = client
         .build_transaction()
@@ -89,13 +99,14 @@ pub(crate) async fn series(pool: &Pool, asked: &Asked<'_>) -> Result<Vec<Series>
         .read_only(true)
         .start()
         .await?;
-    let plans = Plans::new(&snapshot, asked).await?;
     let mut by_table: BTreeMap<Table, Vec<(&'static Metric, &'static str)>> = BTreeMap::new();
     for metric in asked.metrics {
         let (table, figure) = source(metric.name)
             .with_context(|| format!("the metric {} has no source", metric.name))?;
         by_table.entry(table).or_default().push((metric, figure));
     }
+    let tables: Vec<Table> = by_table.keys().copied().collect();
+    let plans = Plans::new(&snapshot, asked, &tables).await?;
     let mut found = Vec::new();
     for (table, columns) in by_table {
         found.extend(of_table(&snapshot, asked, &plans, table, &columns).await?);
@@ -103,29 +114,35 @@ pub(crate) async fn series(pool: &Pool, asked: &Asked<'_>) -> Result<Vec<Series>
     let place = |series: &Series| asked.metrics.iter().position(|m| m.name == series.name);
     found.sort_by_key(place);
     if !asked.custom.is_empty() {
-        found.extend(custom::series(&snapshot, asked, plans.of(plans.level)).await?);
+        found.extend(custom::series(&snapshot, asked, plans.of(plans.level), plans.step_ms).await?);
     }
     snapshot.commit().await?;
-    Ok(found)
+    Ok(Answered { level: plans.level, step_ms: plans.step_ms, series: found })
 }
 
 /// Where to read: all tables from the same, but for those that have no buckets of a minute.
 struct Plans {
     level: Level,
+    step_ms: i64,
     preferred: Plan,
     samples: Plan,
 }
 
 impl Plans {
-    async fn new(snapshot: &Transaction<'_>, asked: &Asked<'_>) -> Result<Self> {
-        let level = Level::of_step(asked.step_ms);
-        let range = Range { from: bucket_of(asked.range.from, asked.step_ms), to: asked.range.to };
+    async fn new(snapshot: &Transaction<'_>, asked: &Asked<'_>, tables: &[Table]) -> Result<Self> {
+        let (mut level, mut step_ms) = (Level::of_step(asked.step_ms), asked.step_ms);
+        if level != Level::Hours && asked.range.from < asked.kept_since {
+            let (marked, _) = in_samples(snapshot, asked.host, asked.range, Level::Hours).await?;
+            let firsts = kept::firsts(snapshot, asked, tables, marked.iter().min()).await?;
+            (level, step_ms) = reaching(asked.step_ms, &firsts);
+        }
+        let range = Range { from: bucket_of(asked.range.from, step_ms), to: asked.range.to };
         let (marked, cut) = match level {
             Level::Samples => (Vec::new(), None),
             _ => in_samples(snapshot, asked.host, range, level).await?,
         };
         let preferred = Plan::new(range, level, &marked, cut);
-        Ok(Self { level, preferred, samples: Plan::new(range, Level::Samples, &[], None) })
+        Ok(Self { level, step_ms, preferred, samples: Plan::new(range, Level::Samples, &[], None) })
     }
 
     fn of(&self, level: Level) -> &Plan {
@@ -196,7 +213,7 @@ async fn of_table(
         with_min: asked.with_min,
     };
     let rows = reading
-        .run(snapshot, asked.host, &[], plan, asked.step_ms)
+        .run(snapshot, asked.host, &[], plan, plans.step_ms)
         .await
         .with_context(|| format!("cannot read the metrics of host {}", asked.host))?;
     not_too_many(&rows)?;

@@ -31,6 +31,11 @@ impl Table {
         }
     }
 
+    /// The table that its samples are in.
+    pub(super) fn name(self) -> &'static str {
+        if self == Self::Cores { Self::Hosts.rollup() } else { self.rollup() }
+    }
+
     /// The name of its buckets' tables, without the width.
     fn rollup(self) -> &'static str {
         match self {

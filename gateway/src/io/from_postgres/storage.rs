@@ -51,6 +51,7 @@ async fn others(client: &Client) -> Result<Vec<TableSize>> {
             bytes: row.get(1),
             rows_estimate: row.get(2),
             days: 0,
+            parts: 0,
             oldest: None,
             newest: None,
             bytes_per_day: None,
@@ -79,20 +80,20 @@ pub(crate) async fn by_host(pool: &Pool, now_ms: i64) -> Result<Vec<HostSize>> {
     Ok(divide(&shares.collect::<Vec<_>>(), &hosts))
 }
 
-/// Of each table, the most frequent hosts of the newest day with statistics.
+/// Of each table, the most frequent hosts of the newest part with statistics.
 async fn frequent_hosts(client: &Client) -> Result<BTreeMap<String, Vec<(String, f32)>>> {
     let sql = "
         SELECT DISTINCT ON (table_name)
                table_name, most_common_vals::text::text[], most_common_freqs
         FROM time_series
-        CROSS JOIN LATERAL muster_days(table_name) AS day
-        JOIN pg_class ON pg_class.oid = day.part
+        CROSS JOIN LATERAL muster_parts(table_name) AS parts
+        JOIN pg_class ON pg_class.oid = parts.part
         JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
         JOIN pg_stats ON pg_stats.schemaname = pg_namespace.nspname
             AND pg_stats.tablename = pg_class.relname
             AND pg_stats.attname = 'host_id'
         WHERE most_common_vals IS NOT NULL
-        ORDER BY table_name, day.starts_at DESC";
+        ORDER BY table_name, parts.starts_at DESC";
     let rows = client.query(sql, &[]).await.context("cannot read the statistics of hosts")?;
     let of_table = |row: &tokio_postgres::Row| {
         let (hosts, parts): (Vec<String>, Vec<f32>) = (row.get(1), row.get(2));

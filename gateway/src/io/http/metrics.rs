@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use muster_runtime::now_ms;
 use muster_runtime::time::system_time;
 use muster_schemas::metrics::{CUSTOM_PREFIX, METRICS, Metric, metric};
+use muster_schemas::retention::horizon;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,13 +15,15 @@ use super::extract::Query;
 use super::hosts::known_host;
 use super::{App, Problem, ProblemBody};
 use crate::io::from_postgres::custom;
-use crate::io::from_postgres::series::{self, Asked, Series, TooManyRows};
+use crate::io::from_postgres::series::{self, Answered, Asked, Series, TooManyRows};
 use crate::logic::csv::{Column, csv};
-use crate::logic::plan::Level;
 use crate::logic::steps::{Range, fill, step_ms, timestamps};
 
 /// What is shown where nothing was asked for.
 const RANGE_MS: i64 = 3_600_000;
+
+/// Whatever the rules of retention say, they keep the day before today.
+const KEPT_DAYS_MIN: i64 = 1;
 
 /// Within this time a metric of a script must have had a value to be listed.
 const CUSTOM_SINCE_MS: i64 = 86_400_000;
@@ -49,7 +52,9 @@ pub(super) struct MetricsQuery {
     from: Option<String>,
     /// As `from`, exclusive; now if absent.
     to: Option<String>,
-    /// Seconds; chosen for about 300 points if absent.
+    /// Seconds; chosen for about 300 points if absent. Where the beginning of the range is kept
+    /// only as buckets of a minute or an hour, the whole range is answered in steps of at least
+    /// that; `step_ms` and `source` of the answer say so.
     step: Option<i64>,
     /// Separated by commas, see `/api/v1/metrics`; all that have one series if absent. What a
     /// host's own scripts measure is `custom.<name>`, see `/api/v1/metrics?host=<id>`.
@@ -65,10 +70,18 @@ pub(super) struct History {
     host: String,
     from: i64,
     to: i64,
+    /// The step of the answer: what was asked for, or 60 or 3600 s where nothing finer is kept of
+    /// the beginning of the range.
     step_ms: i64,
     /// What it was made of: `raw` samples, or buckets of a minute, `1m`, or an hour, `1h`, and
-    /// samples of what is not rolled up yet. Steps that are not whole minutes are `raw`, of which
-    /// only the last weeks are kept.
+    /// samples of what is not rolled up yet. Steps of less than a minute are `raw`, of which only
+    /// the last weeks are kept, of less than an hour `1m`, which are kept for some months, and of
+    /// whole hours `1h`.
+    ///
+    /// Where that does not reach back to the beginning of the range but something coarser does, the
+    /// coarser one answers, for all of the range: a range that straddles the end of what is kept
+    /// has one step and no hole. Cores have no `1m`: beside other metrics they have no values where
+    /// samples are gone, asked for alone they are answered by the hour.
     source: &'static str,
     /// The start of each step, without gaps.
     timestamps: Vec<i64>,
@@ -146,7 +159,8 @@ pub(super) async fn history(
     Query(query): Query<MetricsQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let range = read_range(&query, now_ms())?;
+    let now = now_ms();
+    let range = read_range(&query, now)?;
     let wanted = read_names(query.names.as_deref())?;
     let stats = read_stats(query.stats.as_deref())?;
     let as_csv = wants_csv(query.format.as_deref(), &headers)?;
@@ -164,16 +178,20 @@ pub(super) async fn history(
         range,
         step_ms,
         with_min: stats.min,
+        kept_since: horizon(now, KEPT_DAYS_MIN),
     };
-    let found = series::series(&gateway.pool, &asked).await;
-    let found = found.map_err(|failure| match failure.downcast::<TooManyRows>() {
-        Ok(many) => Problem::unprocessable(format!("{many}: ask for fewer names or a larger step")),
-        Err(failure) => failure.into(),
-    })?;
+    let answered = series::series(&gateway.pool, &asked).await;
+    let Answered { level, step_ms, series } =
+        answered.map_err(|failure| match failure.downcast::<TooManyRows>() {
+            Ok(many) => {
+                Problem::unprocessable(format!("{many}: ask for fewer names or a larger step"))
+            }
+            Err(failure) => failure.into(),
+        })?;
     let timestamps = timestamps(range, step_ms);
-    let series = found.into_iter().map(|series| stats.of(series, &timestamps)).collect();
+    let series = series.into_iter().map(|series| stats.of(series, &timestamps)).collect();
     let (from, to) = (range.from, range.to);
-    let (host, source) = (host.into(), Level::of_step(step_ms).as_str());
+    let (host, source) = (host.into(), level.as_str());
     let history = History { host, from, to, step_ms, source, timestamps, series };
     Ok(if as_csv { history.into_csv() } else { Answer(history).into_response() })
 }

@@ -22,6 +22,7 @@ mod router;
 mod settings;
 mod storage;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use deadpool_postgres::Pool;
@@ -40,6 +41,8 @@ use crate::logic::attempts::Attempts;
 /// What handlers work with.
 pub(crate) struct Gateway {
     pub(crate) pool: Pool,
+    /// Where its data are, if that is known.
+    pub(crate) database_directory: Option<PathBuf>,
     pub(crate) bus: async_nats::Client,
     /// For the dead letters.
     pub(crate) letters: async_nats::jetstream::Context,

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::Query;
 use super::{App, Problem, ProblemBody};
+use crate::io::from_disk::free_bytes;
 use crate::io::from_postgres::storage::{self, Sizes};
 use crate::logic::storage::{GroupSize, HostSize, TableSize, by_group};
 
@@ -17,7 +18,7 @@ const LIMIT_MAX: usize = 1_000;
 
 /// Said with every estimate of a host.
 const METHOD: &str = "bytes of the tables, divided by how often hosts occur in the database's own \
-    sample of the newest day; hosts that are not in it share the rest equally";
+    sample of the newest day or month; hosts that are not in it share the rest equally";
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Storage {
@@ -26,7 +27,10 @@ pub(super) struct Storage {
     engine: String,
     /// All of it, with what is not ours.
     database_bytes: i64,
-    /// Null: the database does not say how much room it has.
+    /// What the database may still write to the file system on which its data are. Null where
+    /// that cannot be known: the database does not say, so the gateway has to be on the same
+    /// machine and to be told where (`database_directory`). Tablespaces and a log on other disks
+    /// are not counted.
     free_bytes: Option<i64>,
     hosts: i64,
     /// The mean over hosts; null without any.
@@ -70,7 +74,7 @@ pub(super) async fn read(State(gateway): State<App>) -> Result<Answer<Storage>, 
         at,
         engine,
         database_bytes,
-        free_bytes: None,
+        free_bytes: free_bytes(gateway.database_directory.clone()).await,
         hosts,
         bytes_per_host: (hosts > 0).then(|| of_hosts / hosts),
         bytes_per_day: tables.iter().filter_map(|table| table.bytes_per_day).sum(),
