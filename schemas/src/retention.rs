@@ -126,7 +126,7 @@ pub const ROW_TABLES: [RowTable; 5] = [
     },
     RowTable { name: "ledger_marks", group: Group::LedgerHistory, time: "at", also: "true" },
     RowTable { name: "gaps", group: Group::LedgerHistory, time: "closed_at", also: "true" },
-    RowTable { name: "backfills", group: Group::LedgerHistory, time: "at", also: "true" },
+    RowTable { name: "backfills", group: Group::LedgerHistory, time: "stored_at", also: "true" },
 ];
 
 /// `key=value`.
