@@ -28,3 +28,4 @@ mod rollup_queries;
 mod rollups;
 mod settings;
 mod setup;
+mod statements;
