@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::io::from_agents::answer_agents;
 use crate::io::from_bus::Hub;
 use crate::io::from_disk::free_in;
-use crate::io::from_postgres::{accounts, is_there};
+use crate::io::from_postgres::{STATEMENT_MAX, accounts, is_there};
 use crate::io::http::{self, Gateway};
 use crate::io::passwords::Passwords;
 use crate::io::tokens::{Tokens, random_secret};
@@ -42,6 +42,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const PASSWORD_CHARS: usize = 20;
 const PASSWORD_LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
+/// Readiness, how the database is, and counting what it holds.
+const CONNECTIONS_OF_LOOKS: usize = 3;
+
 const BUS: &str = "bus";
 const DATABASE: &str = "database";
 
@@ -51,15 +54,17 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let address = listener.local_addr()?;
     info!(%address, "listening on http://{address}");
 
-    let pool = database::pool(&config.postgres_url, "muster-gateway", config.postgres_connections)?;
+    let pool = connections(&config, config.postgres_connections)?;
+    // Whether the database is well is not judged by how many requests wait for it.
+    let looks = connections(&config, CONNECTIONS_OF_LOOKS)?;
     let bus = connect(&config).await?;
     let Some(listener) = wait_for_database(&pool, listener, &health, &stop).await? else {
         return Ok(());
     };
-    let looking = tokio::spawn(look(pool.clone(), bus.clone(), health.clone(), stop.clone()));
+    let looking = tokio::spawn(look(looks.clone(), bus.clone(), health.clone(), stop.clone()));
     let answering = tokio::spawn(answer_agents(bus.clone(), pool.clone(), stop.clone()));
-    let gateway = prepare(&config, pool.clone(), bus, &stop).await?;
-    let watching = gateway.watch.clone().keep_looking(pool, gateway.letters.clone());
+    let gateway = prepare(&config, pool, bus, &stop).await?;
+    let watching = gateway.watch.clone().keep_looking(looks, gateway.letters.clone());
     let watching = tokio::spawn(watching);
     let router = http::router(gateway.clone(), health.router());
     let server = serve(listener, router, stop.clone());
@@ -69,6 +74,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     answering.abort();
     watching.abort();
     ended
+}
+
+fn connections(config: &Config, size: usize) -> Result<Pool> {
+    database::bounded_pool(&config.postgres_url, "muster-gateway", size, STATEMENT_MAX)
 }
 
 async fn connect(config: &Config) -> Result<async_nats::Client> {

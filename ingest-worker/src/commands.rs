@@ -73,8 +73,8 @@ fn print_plan(plan: &Plan) {
         println!("{name:<28} {keep:>9} {:>6} {rows:>14} {:>16}", table.days, table.bytes);
         for label in &table.labels {
             println!(
-                "  {}: {} d, {} hosts, in {} days",
-                label.label, label.keep_days, label.hosts, label.days
+                "  of these, {}: {} d, {} hosts, ~{} rows in {} days",
+                label.label, label.keep_days, label.hosts, label.rows, label.days
             );
         }
     }

@@ -24,6 +24,12 @@ pub const TRUNCATED: &str = "Muster-Truncated";
 /// How many times it was published again, where somebody had it tried.
 pub const RETRIES: &str = "Muster-Retries";
 
+/// Whether this is a dead letter that somebody had tried again: the broker's time of it is that of
+/// the trial, and not of what it tells.
+pub fn is_retried(headers: Option<&HeaderMap>) -> bool {
+    headers::text(headers, RETRIES).is_some()
+}
+
 /// How all headers of ours begin.
 pub(crate) const OURS: &str = "Muster-";
 

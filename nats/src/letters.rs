@@ -308,6 +308,7 @@ pub async fn discard(context: &Context, seq: u64) -> Result<(), LetterError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dead::is_retried;
 
     fn letter(message_id: Option<&str>) -> Letter {
         let mut headers = HeaderMap::new();
@@ -350,6 +351,7 @@ mod tests {
         assert_eq!(text(CONTENT_TYPE), Some("application/json"));
         assert_eq!((text(REASON), text("Trace")), (None, Some("1")));
         assert_eq!((text(MESSAGE_ID), text(RETRIES)), (Some("a/logs/1/2/r3"), Some("1")));
+        assert!(is_retried(Some(&headers)) && !is_retried(Some(&kept)) && !is_retried(None));
     }
 
     #[test]

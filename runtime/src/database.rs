@@ -51,16 +51,41 @@ pub fn options(url: &str, application: &str) -> Result<tokio_postgres::Config> {
     options.keepalives_idle(KEEPALIVE_IDLE);
     options.keepalives_interval(KEEPALIVE_INTERVAL);
     options.keepalives_retries(KEEPALIVE_RETRIES);
-    if options.get_options().is_none() {
-        options.options(SESSION);
-    }
+    set_session(&mut options, SESSION);
     Ok(options)
+}
+
+/// Puts settings before those that are there: of two with the same name the later one holds, and an
+/// operator's word in the URL is the last.
+fn set_session(options: &mut tokio_postgres::Config, ours: &str) {
+    let joined = match options.get_options() {
+        Some(theirs) => format!("{ours} {theirs}"),
+        None => ours.to_owned(),
+    };
+    options.options(joined);
 }
 
 /// A pool of at most `size` connections. Nothing is connected until the first use.
 pub fn pool(url: &str, application: &str, size: usize) -> Result<Pool> {
+    pool_of(options(url, application)?, size)
+}
+
+/// The same, whose statements the server gives up after `statement_max`, whether anybody still
+/// waits for them or not.
+pub fn bounded_pool(
+    url: &str,
+    application: &str,
+    size: usize,
+    statement_max: Duration,
+) -> Result<Pool> {
+    let mut options = options(url, application)?;
+    set_session(&mut options, &format!("-c statement_timeout={}ms", statement_max.as_millis()));
+    pool_of(options, size)
+}
+
+fn pool_of(options: tokio_postgres::Config, size: usize) -> Result<Pool> {
     let manager = Manager::from_config(
-        options(url, application)?,
+        options,
         NoTls,
         ManagerConfig { recycling_method: RecyclingMethod::Fast },
     );
@@ -108,4 +133,22 @@ async fn schema_version(pool: &Pool) -> Result<i32> {
     }
     let newest = "SELECT coalesce(max(version), 0) FROM muster_migrations";
     Ok(client.query_one(newest, &[]).await?.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_url_sets_for_its_sessions_is_added_to_ours_and_wins() {
+        let theirs = "-c idle_in_transaction_session_timeout=5s -c work_mem=64MB";
+        let url = format!("host=db user=muster options='{theirs}'");
+        let mut set = options(&url, "test").unwrap();
+        assert_eq!(set.get_options(), Some(format!("{SESSION} {theirs}").as_str()));
+        set_session(&mut set, "-c statement_timeout=1ms");
+        let all = format!("-c statement_timeout=1ms {SESSION} {theirs}");
+        assert_eq!(set.get_options(), Some(all.as_str()));
+        let plain = options("postgres://muster@db/muster", "test").unwrap();
+        assert_eq!(plain.get_options(), Some(SESSION));
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use async_nats::jetstream::Message;
-use muster_nats::{headers, subjects};
+use muster_nats::{dead, headers, subjects};
 use muster_schemas::signals::Heartbeat as WireHeartbeat;
 use muster_schemas::{Envelope, HostId, Kind, codec};
 use tracing::debug;
@@ -40,10 +40,11 @@ pub(crate) fn newest_of_each_host(messages: &[Message]) -> BTreeMap<HostId, Hear
     newest
 }
 
-/// `None` for a candidate: a suspicion that is repeated is no sign of a healthy agent.
+/// `None` for what is no sign that an agent is well now: a candidate, which is a suspicion that is
+/// repeated, and a dead letter that somebody had tried again, days after its host may have gone.
 fn read(message: &Message) -> Result<Option<(HostId, Heartbeat)>> {
     let address = subjects::parse(&message.subject)?;
-    if address.kind == Kind::Candidate {
+    if address.kind == Kind::Candidate || dead::is_retried(message.headers.as_ref()) {
         return Ok(None);
     }
     ensure!(address.kind == Kind::Heartbeat, "not a heartbeat");

@@ -1,6 +1,8 @@
 //! Events leave through the `events` table: what was committed is published, if need be by
 //! another worker, and the broker drops what it has already.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result};
 use async_nats::jetstream::Context;
 use deadpool_postgres::{Pool, Transaction};
@@ -14,13 +16,17 @@ use tracing::error;
 /// Events that share a transaction. It stays open while they are published, so not too many.
 const OUTBOX_ROWS_MAX: i64 = 100;
 
+/// No event is begun after this: the server ends a transaction that idles for a minute, and what a
+/// slow broker has taken by then would not be marked and be published again, for ever.
+const PUBLISH_MAX: Duration = Duration::from_secs(20);
+
 struct OutboxRow {
     id: i64,
     event: serde_json::Value,
 }
 
 /// Publishes what has not been published yet, in order; answers how much. Stops at the first
-/// event the bus does not take.
+/// event the bus does not take. What a slow bus has taken is marked every 20 s.
 pub(crate) async fn publish_events(pool: &Pool, bus: &Context) -> Result<usize> {
     let mut published = 0;
     loop {
@@ -34,7 +40,7 @@ pub(crate) async fn publish_events(pool: &Pool, bus: &Context) -> Result<usize> 
         if let Some(failure) = failure {
             return Err(failure).context("cannot publish an event");
         }
-        if rows.len() < OUTBOX_ROWS_MAX as usize {
+        if done.len() == rows.len() && rows.len() < OUTBOX_ROWS_MAX as usize {
             return Ok(published);
         }
     }
@@ -66,8 +72,12 @@ async fn unpublished(transaction: &Transaction<'_>) -> Result<Vec<OutboxRow>> {
 }
 
 async fn publish_rows(bus: &Context, rows: &[OutboxRow]) -> (Vec<i64>, Option<PublishError>) {
+    let begun = Instant::now();
     let mut done = Vec::with_capacity(rows.len());
     for row in rows {
+        if begun.elapsed() > PUBLISH_MAX {
+            break;
+        }
         match publish_row(bus, row).await {
             Ok(()) => done.push(row.id),
             Err(failure) => return (done, Some(failure)),

@@ -109,5 +109,6 @@ fn show(report: &Pipeline) {
     metrics::gauge!("muster_dead_letters").set(report.dead_letters.count as f64);
     metrics::gauge!("muster_ledger_gaps").set(report.ledger.gaps as f64);
     metrics::gauge!("muster_ledger_missing_messages").set(report.ledger.missing as f64);
+    metrics::gauge!("muster_ledger_lost_messages").set(report.ledger.lost as f64);
     metrics::gauge!("muster_journal_waiting_messages").set(report.agents.waiting as f64);
 }

@@ -45,15 +45,16 @@ pub struct Gap {
     /// The first and the last missing sequence number.
     pub from: i64,
     pub to: i64,
-    /// When it was found, or, before that, when the ledger last changed.
+    /// When it was found, or, where that is not known, when the ledger last changed.
     pub since: i64,
-    /// About when the first and the last of them were written; null until it was found.
+    /// About when the first and the last of them were written; null until it was found, and once
+    /// its history is no longer kept.
     pub from_at: Option<i64>,
     pub to_at: Option<i64>,
     pub state: GapState,
     /// Of a lost one: `dropped` (the journal was full or damaged), `trimmed` (the broker lost it
     /// after the journal had kept it long enough), `unknown_epoch` (the agent was installed anew),
-    /// `not_written` (there was no such message).
+    /// `not_written` (there was no such message); null where that is no longer known.
     pub cause: Option<String>,
     /// How often the agent was asked for it.
     pub attempts: i64,

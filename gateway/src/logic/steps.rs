@@ -22,6 +22,10 @@ const POINTS_WANTED: i64 = 300;
 /// More than any screen has pixels; about 1 MB for one series.
 pub const POINTS_MAX: i64 = 11_000;
 
+/// Of one statistic: 450 series of the longest chart. Two statistics of them are 160 MB here and
+/// some 50 MB as JSON.
+pub const VALUES_MAX: usize = 5_000_000;
+
 /// The finest step that is chosen: an agent's samples arrive 15 s at a time.
 const CHOSEN_STEP_S_MIN: i64 = 15;
 
@@ -40,6 +44,10 @@ pub enum BadStep {
         "step is {asked} s, which makes more than {POINTS_MAX} points: the smallest step for this range is {smallest} s"
     )]
     TooFine { asked: i64, smallest: i64 },
+    #[error(
+        "from and to are {days} days apart, which makes more than {POINTS_MAX} points even of the largest step, {largest} s: ask for less"
+    )]
+    TooLong { days: i64, largest: i64 },
 }
 
 fn list_of_steps() -> String {
@@ -51,7 +59,7 @@ fn list_of_steps() -> String {
 pub fn step_ms(range: Range, asked_s: Option<i64>, finest_ms: Option<i64>) -> Result<i64, BadStep> {
     match asked_s {
         Some(asked) => check_step(range, asked).map(|step| step * 1_000),
-        None => Ok(choose_step_s(range, finest_ms) * 1_000),
+        None => Ok(check_step(range, choose_step_s(range, finest_ms))? * 1_000),
     }
 }
 
@@ -64,13 +72,16 @@ fn check_step(range: Range, asked: i64) -> Result<i64, BadStep> {
     if !STEPS_S.contains(&asked) {
         return Err(BadStep::Unknown(asked));
     }
-    let smallest = smallest_step_s(range);
+    let smallest = smallest_step_s(range)?;
     if asked < smallest { Err(BadStep::TooFine { asked, smallest }) } else { Ok(asked) }
 }
 
-fn smallest_step_s(range: Range) -> i64 {
+fn smallest_step_s(range: Range) -> Result<i64, BadStep> {
     let fits = |step: &&i64| point_count(range, **step * 1_000) <= POINTS_MAX;
-    *STEPS_S.iter().find(fits).unwrap_or(&604_800)
+    STEPS_S.iter().find(fits).copied().ok_or_else(|| BadStep::TooLong {
+        days: (range.to - range.from) / 86_400_000,
+        largest: STEPS_S.last().copied().unwrap_or_default(),
+    })
 }
 
 fn choose_step_s(range: Range, finest_ms: Option<i64>) -> i64 {
@@ -106,17 +117,19 @@ pub struct Point {
     pub max: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Line {
-    pub values: Vec<Option<f64>>,
-    pub min: Vec<Option<f64>>,
-    pub max: Vec<Option<f64>>,
+/// Whether an answer is larger than anybody can use: each series has a value, or null, for each
+/// time stamp, however few points it has.
+pub fn is_too_large(series: usize, timestamps: usize) -> bool {
+    series.saturating_mul(timestamps) > VALUES_MAX
 }
 
-/// Puts points where they belong on a regular axis; null where there is none.
-pub fn fill(timestamps: &[i64], points: &[Point]) -> Line {
-    let none = || vec![None; timestamps.len()];
-    let mut line = Line { values: none(), min: none(), max: none() };
+/// Puts what is told of points where they belong on a regular axis; null where there is none.
+pub fn fill(
+    timestamps: &[i64],
+    points: &[Point],
+    told: impl Fn(&Point) -> Option<f64>,
+) -> Vec<Option<f64>> {
+    let mut line = vec![None; timestamps.len()];
     let Some(first) = timestamps.first() else { return line };
     let step = timestamps.get(1).map_or(1, |second| second - first);
     for point in points {
@@ -124,9 +137,7 @@ pub fn fill(timestamps: &[i64], points: &[Point]) -> Line {
         if let Ok(place) = usize::try_from(place)
             && timestamps.get(place) == Some(&point.bucket)
         {
-            line.values[place] = Some(short(point.mean));
-            line.min[place] = point.min.map(short);
-            line.max[place] = Some(short(point.max));
+            line[place] = told(point).map(short);
         }
     }
     line
@@ -193,6 +204,23 @@ mod tests {
     }
 
     #[test]
+    fn a_range_that_is_too_long_for_the_largest_step_is_refused_whatever_the_step() {
+        let ever = Range { from: 0, to: 253_402_300_799_000 };
+        let largest = STEPS_S[STEPS_S.len() - 1];
+        let refused = Err(BadStep::TooLong { days: 2_932_896, largest });
+        for asked in [None, Some(1), Some(largest)] {
+            assert_eq!(step_ms(ever, asked, None), refused, "{asked:?}");
+        }
+        assert_eq!(step_ms(last(NOW), None, None), Ok(604_800_000));
+    }
+
+    #[test]
+    fn an_answer_is_as_large_as_its_series_are_long() {
+        assert!(!is_too_large(450, 11_000));
+        assert!(is_too_large(5_000, 11_000) && is_too_large(usize::MAX, 2));
+    }
+
+    #[test]
     fn a_range_that_ends_on_a_bucket_does_not_include_the_next() {
         let range = Range { from: ORIGIN_MS, to: ORIGIN_MS + 30_000 };
         assert_eq!(timestamps(range, 15_000), [ORIGIN_MS, ORIGIN_MS + 15_000]);
@@ -232,10 +260,11 @@ mod tests {
                 .filter(|(_, there)| **there)
                 .map(|(bucket, _)| Point { bucket: *bucket, mean: 1.0, min: None, max: 2.0 })
                 .collect();
-            let line = fill(&stamps, &points);
-            let shown: Vec<bool> = line.values.iter().map(Option::is_some).collect();
+            let means = fill(&stamps, &points, |point| Some(point.mean));
+            let shown: Vec<bool> = means.iter().map(Option::is_some).collect();
             prop_assert_eq!(shown, present);
-            prop_assert_eq!(line.values.len(), line.max.len());
+            let minima = fill(&stamps, &points, |point| point.min);
+            prop_assert_eq!((minima.len(), minima.iter().flatten().count()), (stamps.len(), 0));
         }
 
         #[test]
@@ -251,8 +280,8 @@ mod tests {
             let points: Vec<Point> = samples
                 .map(|at| Point { bucket: bucket_of(at, step), mean: 0.0, min: None, max: 0.0 })
                 .collect();
-            let line = fill(&timestamps(range, step), &points);
-            let inner = &line.values[..line.values.len() - 1];
+            let means = fill(&timestamps(range, step), &points, |point| Some(point.mean));
+            let inner = &means[..means.len() - 1];
             prop_assert!(inner.iter().all(Option::is_some), "step {}", step);
         }
     }

@@ -2,7 +2,7 @@
 //! and nothing removed: gateways show it, `muster-ingest-worker retention --plan` prints it, and
 //! the ingest workers walk the same parts when they drop them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -62,9 +62,9 @@ pub struct TablePlan {
     pub before: i64,
     /// The start of the oldest day or month there is; null without any.
     pub oldest: Option<i64>,
-    /// Days that would be dropped, in months where the table has such.
+    /// Days that would be dropped whole, in months where the table has such.
     pub days: i64,
-    /// Rows that would go; of time series estimated by the database.
+    /// Rows that would go, those of `labels` included; of time series estimated by the database.
     pub rows: i64,
     /// False where it is an estimate, or a count that was cut short.
     pub exact: bool,
@@ -82,6 +82,10 @@ pub struct LabelPlan {
     pub hosts: usize,
     /// Days in which their rows would be deleted, if there are any left.
     pub days: i64,
+    /// How many those may be: the rows of these days times the part of the hosts that have the
+    /// label and none that is kept for a shorter time. Nobody looks how many are left, so that this
+    /// is what goes the first time, and more than what goes later.
+    pub rows: i64,
 }
 
 /// The parts of a table that go whole.
@@ -102,7 +106,11 @@ pub fn thinned_parts(
         (horizon(now_ms, policy.keep_days(&series.table)), horizon(now_ms, keep_days));
     let concerned =
         series.parts.iter().filter(move |part| part.ends_at > all && part.starts_at < theirs);
-    concerned.map(move |part| Part { ends_at: part.ends_at.min(theirs), ..*part })
+    concerned.map(move |part| {
+        let thinned = Part { ends_at: part.ends_at.min(theirs), ..*part };
+        let rows = part.rows.map(|rows| rows * thinned.days() / part.days().max(1));
+        Part { rows, ..thinned }
+    })
 }
 
 /// Hosts that have a label.
@@ -132,13 +140,10 @@ pub fn plan(
 fn plan_series(policy: &Policy, now_ms: i64, series: &Series, hosts: &Labels) -> TablePlan {
     let keep_days = policy.keep_days(&series.table);
     let dropped = dropped_parts(series, policy, now_ms);
-    let labels = policy.shorter(&series.table).into_iter().map(|(label, keep_days)| LabelPlan {
-        label: label.to_string(),
-        keep_days,
-        before: horizon(now_ms, keep_days),
-        hosts: hosts_with(hosts, &label).len(),
-        days: thinned_parts(series, policy, keep_days, now_ms).map(|part| part.days()).sum(),
-    });
+    let labels = plan_labels(policy, now_ms, series, hosts);
+    let of_days: i64 = dropped.iter().filter_map(|part| part.rows).sum();
+    let of_labels: i64 = labels.iter().map(|label| label.rows).sum();
+    let is_thinned = labels.iter().any(|label| label.hosts > 0 && label.days > 0);
     TablePlan {
         table: series.table.clone(),
         group: Group::of_series(&series.table).as_str(),
@@ -146,11 +151,32 @@ fn plan_series(policy: &Policy, now_ms: i64, series: &Series, hosts: &Labels) ->
         before: horizon(now_ms, keep_days),
         oldest: series.parts.first().map(|part| part.starts_at),
         days: dropped.iter().map(|part| part.days()).sum(),
-        rows: dropped.iter().filter_map(|part| part.rows).sum(),
-        exact: dropped.is_empty(),
+        rows: of_days.saturating_add(of_labels),
+        exact: dropped.is_empty() && !is_thinned,
         bytes: dropped.iter().map(|part| part.bytes).sum(),
-        labels: labels.collect(),
+        labels,
     }
+}
+
+/// A host with two labels is counted with the one that is kept for the shorter time: its rows of the
+/// other's days are among those.
+fn plan_labels(policy: &Policy, now_ms: i64, series: &Series, hosts: &Labels) -> Vec<LabelPlan> {
+    let mut counted: BTreeSet<&str> = BTreeSet::new();
+    let plan = |(label, keep_days): (Label, i64)| {
+        let with_it = hosts_with(hosts, &label);
+        let new = with_it.iter().filter(|host| counted.insert(host)).count();
+        let parts: Vec<Part> = thinned_parts(series, policy, keep_days, now_ms).collect();
+        let rows: i64 = parts.iter().filter_map(|part| part.rows).sum();
+        LabelPlan {
+            label: label.to_string(),
+            keep_days,
+            before: horizon(now_ms, keep_days),
+            hosts: with_it.len(),
+            days: parts.iter().map(Part::days).sum(),
+            rows: (i128::from(rows) * new as i128 / hosts.len().max(1) as i128) as i64,
+        }
+    };
+    policy.shorter(&series.table).into_iter().map(plan).collect()
 }
 
 fn plan_rows(policy: &Policy, now_ms: i64, old: &OldRows) -> TablePlan {
@@ -201,18 +227,40 @@ mod tests {
             label: label.map(str::to_owned),
             keep_days,
         };
-        let policy = Policy { rules: vec![rule("raw", None, 5), rule("raw", Some("env=test"), 2)] };
-        let test = BTreeMap::from([("env".to_owned(), "test".to_owned())]);
+        let policy = Policy {
+            rules: vec![
+                rule("raw", None, 5),
+                rule("raw", Some("env=test"), 2),
+                rule("raw", Some("role=lab"), 4),
+            ],
+        };
+        let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let test = BTreeMap::from([label("env", "test"), label("role", "lab")]);
         let hosts = Labels::from([("a".into(), test), ("b".into(), BTreeMap::new())]);
         let now = 20 * DAY_MS + 1;
         let series = [series("host_samples", 10..21), series("host_samples_1h", 10..21)];
         let plan = plan(&policy, now, &series, &[], &hosts);
         let raw = &plan.tables[0];
         // Days 10 to 14 have ended when day 15 begins; 15, 16 and 17 lose their test hosts.
-        assert_eq!((raw.days, raw.rows, raw.bytes, raw.before), (5, 50, 500, 15 * DAY_MS));
-        assert_eq!((raw.labels[0].hosts, raw.labels[0].days), (1, 3));
+        assert_eq!((raw.days, raw.rows, raw.bytes, raw.before), (5, 65, 500, 15 * DAY_MS));
+        // A half of the hosts, which has both labels and is counted once.
+        let labels: Vec<_> = raw.labels.iter().map(|l| (l.hosts, l.days, l.rows)).collect();
+        assert_eq!(labels, [(1, 3, 15), (1, 1, 0)]);
         assert_eq!((plan.tables[1].days, plan.tables[1].labels.len()), (0, 0));
-        assert_eq!((plan.days, plan.rows, plan.bytes), (5, 50, 500));
+        assert_eq!((plan.days, plan.rows, plan.bytes), (5, 65, 500));
+    }
+
+    #[test]
+    fn a_plan_that_only_deletes_by_label_is_an_estimate() {
+        let rule = Rule { scope: "raw".into(), label: Some("env=test".into()), keep_days: 2 };
+        let policy = Policy { rules: vec![rule] };
+        let series = [series("host_samples", 10..21)];
+        for (value, rows, exact) in [("test", 80, false), ("prod", 0, true)] {
+            let labels = BTreeMap::from([("env".to_owned(), value.to_owned())]);
+            let hosts = Labels::from([("a".into(), labels)]);
+            let plan = plan(&policy, 20 * DAY_MS + 1, &series, &[], &hosts);
+            assert_eq!((plan.rows, plan.tables[0].exact), (rows, exact), "{value}");
+        }
     }
 
     #[test]

@@ -30,3 +30,4 @@ mod rollup_queries;
 mod rollups;
 mod settings;
 mod setup;
+mod statements;

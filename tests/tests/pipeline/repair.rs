@@ -203,6 +203,7 @@ async fn a_gap_waits_for_its_host_and_is_then_repaired_or_lost_with_its_cause() 
     })
     .await;
     what_is_asked_of_the_gateway_is_answered(&running, begin).await;
+    what_is_lost_stays_lost_when_its_gap_is_no_longer_kept(&running).await;
 
     for seq in 35..=39 {
         running.bus.publish_frame(&frame(seq), "/r9").await.unwrap();
@@ -210,6 +211,24 @@ async fn a_gap_waits_for_its_host_and_is_then_repaired_or_lost_with_its_cause() 
     eventually("what comes after all is not lost", async || {
         let channel = channel(&running, "web-1", "").await?;
         expect((channel["lost"].as_i64(), channel["percent"].as_f64()), (Some(0), Some(100.0)))
+    })
+    .await;
+}
+
+/// Retention removes closed gaps after 90 days; the ledger still knows.
+async fn what_is_lost_stays_lost_when_its_gap_is_no_longer_kept(running: &Running) {
+    let sql = "DELETE FROM gaps WHERE state IN ('lost', 'repaired')";
+    running.database.client.batch_execute(sql).await.unwrap();
+    let listed = channel(running, "web-1", "").await.unwrap()["gaps"].clone();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    let said = ["state", "cause", "from", "to"].map(|field| listed[0][field].clone());
+    assert_eq!(said, ["lost".into(), Value::Null, 35.into(), 39.into()], "{listed}");
+    let api = sign_in(running).await;
+    eventually("the pipeline knows what is lost and waits for nothing", async || {
+        let page = api.read("/pipeline").await.map_err(|error| format!("{error:#}"))?;
+        let ledger = &page["ledger"];
+        let said = ["state", "missing", "gaps", "lost"].map(|field| ledger[field].clone());
+        expect(said, ["ok".into(), 0.into(), 0.into(), 5.into()])
     })
     .await;
 }

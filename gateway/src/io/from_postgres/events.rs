@@ -1,5 +1,7 @@
 //! What was decided about a host: all of it page by page, and its coming and going.
 
+use std::time::{Duration, SystemTime};
+
 use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
 use muster_runtime::time::system_time;
@@ -12,7 +14,7 @@ use crate::logic::availability::Change;
 use crate::logic::steps::Range;
 
 /// What a row of an event is read as; see [`read_event`].
-const COLUMNS: &str = "id, (extract(epoch FROM at) * 1000)::bigint, kind, detail";
+const COLUMNS: &str = "id, (extract(epoch FROM at) * 1000)::bigint, kind, detail, at";
 
 /// A host that comes and goes twice an hour has this many in a year; more is no picture.
 pub(crate) const CHANGES_MAX: i64 = 20_000;
@@ -21,13 +23,21 @@ pub(crate) struct EventFilter<'a> {
     pub(crate) host: &'a str,
     pub(crate) range: Range,
     pub(crate) kind: Option<&'a str>,
-    /// Events after the one with this id, in the order of the answer.
-    pub(crate) after: Option<i64>,
+    /// Events after this place, in the order of the answer.
+    pub(crate) after: Option<Place>,
     pub(crate) limit: i64,
 }
 
-pub(crate) struct EventRow {
+/// Where an event stands among the others, whether it is still there or not. To the microsecond, as
+/// the database keeps times: several events may share a millisecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) at_us: i64,
     pub(crate) id: i64,
+}
+
+pub(crate) struct EventRow {
+    pub(crate) place: Place,
     pub(crate) at: i64,
     pub(crate) kind: String,
     pub(crate) detail: Value,
@@ -43,14 +53,15 @@ pub(crate) async fn events(pool: &Pool, filter: &EventFilter<'_>) -> Result<Vec<
         "SELECT {COLUMNS}
          FROM events
          WHERE host_id = $1 AND at >= $2 AND at < $3 AND ($4::text IS NULL OR kind = $4)
-           AND ($5::bigint IS NULL
-                OR (at, id) < (SELECT shown.at, shown.id FROM events AS shown WHERE shown.id = $5))
+           AND ($5::timestamptz IS NULL OR (at, id) < ($5, $6))
          ORDER BY at DESC, id DESC
-         LIMIT $6"
+         LIMIT $7"
     );
+    let after_at = filter.after.map(|after| time_of(after.at_us));
+    let after_id = filter.after.map(|after| after.id);
     let (from, to) = (system_time(filter.range.from), system_time(filter.range.to));
     let values: &[&(dyn ToSql + Sync)] =
-        &[&filter.host, &from, &to, &filter.kind, &filter.after, &filter.limit];
+        &[&filter.host, &from, &to, &filter.kind, &after_at, &after_id, &filter.limit];
     let client = connection(pool).await?;
     let statement = client.prepare_cached(&sql).await?;
     let rows = client.query(&statement, values).await.context("cannot read events")?;
@@ -86,9 +97,19 @@ pub(crate) async fn changes(pool: &Pool, host: &str, range: Range) -> Result<Vec
     rows.iter().map(|row| read_change(&read_event(row))).collect()
 }
 
+fn time_of(at_us: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(at_us.unsigned_abs())
+}
+
+/// An event is not from before 1970.
+fn microseconds(at: SystemTime) -> i64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
 fn read_event(row: &Row) -> EventRow {
     EventRow {
-        id: row.get(0),
+        place: Place { at_us: microseconds(row.get(4)), id: row.get(0) },
         at: row.get(1),
         kind: row.get(2),
         detail: row.get::<_, Json<Value>>(3).0,
@@ -100,8 +121,9 @@ fn read_change(event: &EventRow) -> Result<Change> {
     if event.kind == "online" {
         return Ok(Change::Online { at: event.at, away_ms: number("away_ms") });
     }
-    let last_heartbeat_at = number("last_heartbeat_at")
-        .with_context(|| format!("event {} does not say when the host was heard", event.id))?;
+    let last_heartbeat_at = number("last_heartbeat_at").with_context(|| {
+        format!("event {} does not say when the host was heard", event.place.id)
+    })?;
     Ok(Change::Offline { last_heartbeat_at })
 }
 

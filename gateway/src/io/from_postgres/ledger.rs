@@ -92,8 +92,8 @@ pub(super) fn fit(sum: &str) -> String {
     format!("least(coalesce({sum}, 0), 9223372036854775807)::bigint")
 }
 
-/// The first holes of each channel, oldest first: those of gaps that were found, and what nobody
-/// has looked at yet.
+/// The first holes of each channel, oldest first: those of gaps that were found, what nobody has
+/// looked at yet, and what was lost so long ago that its gap is no longer kept.
 async fn holes(pool: &Pool, host: &str, window: Window) -> Result<BTreeMap<String, Vec<Hole>>> {
     let sql = format!(
         "{COUNTED}, found AS (
@@ -106,12 +106,15 @@ async fn holes(pool: &Pool, host: &str, window: Window) -> Result<BTreeMap<Strin
         ), of_all AS (
             SELECT * FROM found
             UNION ALL
-            SELECT c.channel, c.epoch, 'open', NULL, 0, c.updated_at, NULL, NULL, NULL, NULL,
-                   c.missing - coalesce((
+            SELECT c.channel, c.epoch, rest.state, NULL, 0, c.updated_at, NULL, NULL, NULL, NULL,
+                   rest.numbers - coalesce((
                        SELECT range_agg(f.numbers) FROM found AS f
                        WHERE f.channel = c.channel AND f.epoch = c.epoch
                    ), '{{}}'::int8multirange)
             FROM counted AS c
+            CROSS JOIN LATERAL (
+                VALUES ('open', c.missing - c.gone), ('lost', c.gone)
+            ) AS rest (state, numbers)
         ), numbered AS (
             SELECT *, row_number() OVER (PARTITION BY channel ORDER BY epoch, lower(hole)) AS number
             FROM of_all, unnest(numbers) AS hole

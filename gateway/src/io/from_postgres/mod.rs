@@ -19,8 +19,15 @@ mod sources;
 mod statement;
 pub(crate) mod storage;
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use deadpool_postgres::{Object, Pool};
+
+/// A statement that takes longer is given up by the server. A request ends after 30 s, or when its
+/// browser goes away, without a word to the database: without this, what it had asked would go on,
+/// on a connection that others then wait for.
+pub(crate) const STATEMENT_MAX: Duration = Duration::from_secs(25);
 
 async fn connection(pool: &Pool) -> Result<Object> {
     pool.get().await.context("no connection to the database")

@@ -11,6 +11,7 @@ use tokio_postgres::types::Json;
 use tokio_postgres::{Client, Row};
 
 use super::connection;
+use super::ledger::{fit, size};
 use crate::logic::pipeline::seen::{
     Contents, Database, Journal, Journals, LedgerTotals, WorkerRow,
 };
@@ -126,32 +127,32 @@ async fn journals(client: &Client) -> Result<Journals> {
 }
 
 async fn ledger(client: &Client) -> Result<LedgerTotals> {
-    let sql = "
-        WITH known AS (
-            SELECT host_id, dropped, received, dead, greatest(
-                coalesce(upper(received), 1), coalesce(upper(dead), 1), settled + 1
-            ) AS beyond
-            FROM ledger
-        ), holes AS (
-            SELECT host_id, dropped, int8multirange(int8range(1, beyond)) - received - dead AS holes
-            FROM known
+    let sql = format!(
+        "WITH holes AS (
+            SELECT host_id, dropped, lost,
+                   int8multirange(int8range(1, beyond)) - received - dead AS lacking
+            FROM ledger_known
         ), sized AS (
-            SELECT host_id, dropped,
-                   (SELECT count(*) FROM unnest(holes)) AS gaps,
-                   (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(holes) AS r) AS missing
+            SELECT host_id, dropped, (SELECT count(*) FROM unnest(lacking - lost)) AS gaps,
+                   {} AS missing, {} AS lost
             FROM holes
         )
-        SELECT count(DISTINCT host_id) FILTER (WHERE missing > dropped),
-               coalesce(sum(gaps) FILTER (WHERE missing > dropped), 0)::bigint,
-               least(coalesce(sum(greatest(missing - dropped, 0)), 0), 9223372036854775807)::bigint,
-               least(coalesce(sum(dropped), 0), 9223372036854775807)::bigint
-        FROM sized";
-    let row = client.query_one(sql, &[]).await.context("cannot add up the ledger")?;
+        SELECT count(DISTINCT host_id) FILTER (WHERE gaps > 0), coalesce(sum(gaps), 0)::bigint,
+               {}, {}, {}
+        FROM sized",
+        size("lacking - lost"),
+        size("lacking * lost"),
+        fit("sum(missing)"),
+        fit("sum(lost)"),
+        fit("sum(dropped)"),
+    );
+    let row = client.query_one(&sql, &[]).await.context("cannot add up the ledger")?;
     Ok(LedgerTotals {
         hosts_with_gaps: row.get(0),
         gaps: row.get(1),
         missing: row.get(2),
-        dropped: row.get(3),
+        lost: row.get(3),
+        dropped: row.get(4),
     })
 }
 

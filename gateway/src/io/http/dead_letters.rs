@@ -15,7 +15,7 @@ use muster_nats::letters::{self, Filter, Letter, LetterError, WholeLetter};
 use muster_schemas::HostId;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Json, Operator, Query};
@@ -205,9 +205,13 @@ pub(super) async fn retry(
 ) -> Result<Answer<Retried>, Problem> {
     let id = number(&id)?;
     let whole = letters::read(&gateway.letters, id).await?;
-    let (subject, message_id) = letters::retry(&gateway.letters, &whole).await?;
-    write_down(&gateway, Done::Retried, &who.sub, &[whole.letter]).await;
-    Ok(Answer(Retried { id, subject, message_id }))
+    let tried = to_its_end(gateway.clone(), async move {
+        let (subject, message_id) = letters::retry(&gateway.letters, &whole).await?;
+        log_done(Done::Retried, &who.sub, &whole.letter);
+        write_down(&gateway, Done::Retried, &who.sub, &[whole.letter]).await;
+        Ok(Retried { id, subject, message_id })
+    });
+    tried.await.map(Answer)
 }
 
 /// Throws a dead letter away. It stays accounted for as dead.
@@ -224,9 +228,13 @@ pub(super) async fn discard(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let whole = letters::read(&gateway.letters, number(&id)?).await?;
-    letters::discard(&gateway.letters, whole.letter.seq).await?;
-    write_down(&gateway, Done::Discarded, &who.sub, &[whole.letter]).await;
-    Ok(StatusCode::NO_CONTENT)
+    let discarded = to_its_end(gateway.clone(), async move {
+        letters::discard(&gateway.letters, whole.letter.seq).await?;
+        log_done(Done::Discarded, &who.sub, &whole.letter);
+        write_down(&gateway, Done::Discarded, &who.sub, &[whole.letter]).await;
+        Ok(StatusCode::NO_CONTENT)
+    });
+    discarded.await
 }
 
 /// Publishes up to 500 dead letters again that fit a filter, newest first.
@@ -241,7 +249,7 @@ pub(super) async fn retry_all(
     Operator(who): Operator,
     Json(request): Json<BulkRequest>,
 ) -> Result<Answer<BulkAnswer>, Problem> {
-    bulk(&gateway, Done::Retried, &who.sub, &request).await.map(Answer)
+    bulk(gateway, Done::Retried, who.sub, &request).await.map(Answer)
 }
 
 /// Throws up to 500 dead letters away that fit a filter, newest first.
@@ -256,13 +264,13 @@ pub(super) async fn discard_all(
     Operator(who): Operator,
     Json(request): Json<BulkRequest>,
 ) -> Result<Answer<BulkAnswer>, Problem> {
-    bulk(&gateway, Done::Discarded, &who.sub, &request).await.map(Answer)
+    bulk(gateway, Done::Discarded, who.sub, &request).await.map(Answer)
 }
 
 async fn bulk(
-    gateway: &App,
+    gateway: App,
     what: Done,
-    who: &str,
+    who: String,
     request: &BulkRequest,
 ) -> Result<BulkAnswer, Problem> {
     let filter =
@@ -273,16 +281,40 @@ async fn bulk(
     }
     let before = read_cursor(request.cursor.as_deref())?;
     let page = page(&gateway.letters, &filter, before, BULK_MAX).await?;
+    to_its_end(gateway.clone(), async move { handle_all(&gateway, what, &who, page).await }).await
+}
+
+/// What is done is told of whoever still listens: the work goes on where a request is given up, and
+/// ends with a note of it.
+async fn to_its_end<T: Send + 'static>(
+    gateway: App,
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    gateway.background.spawn(work).await.unwrap_or_else(|panic| {
+        error!("dealing with dead letters failed: {panic}");
+        Err(Problem::internal())
+    })
+}
+
+async fn handle_all(
+    gateway: &App,
+    what: Done,
+    who: &str,
+    page: letters::Page,
+) -> Result<BulkAnswer, Problem> {
     let (begun, mut done, mut refused) = (Instant::now(), Vec::new(), Vec::new());
     let (mut next, mut trouble) = (page.next, None);
     for letter in page.letters {
-        if begun.elapsed() > BULK_TIME {
+        if begun.elapsed() > BULK_TIME || gateway.stop.is_cancelled() {
             // The numbers before this one are the next request's.
             next = Some(letter.seq + 1);
             break;
         }
         match handle(&gateway.letters, what, letter.seq).await {
-            Ok(()) => done.push(letter),
+            Ok(()) => {
+                log_done(what, who, &letter);
+                done.push(letter);
+            }
             // Somebody else has dealt with it.
             Err(LetterError::NotThere(_)) => {}
             Err(LetterError::Refused(reason)) => {
@@ -310,15 +342,23 @@ async fn handle(bus: &Context, what: Done, seq: u64) -> Result<(), LetterError> 
     }
 }
 
-/// It is done and cannot be undone: where the database does not take the note, the log has it.
+/// It is done and cannot be undone: the log has it at once, whatever happens before the database has.
+fn log_done(what: Done, who: &str, letter: &Letter) {
+    info!(
+        user = who,
+        ?what,
+        letter = letter.seq,
+        "{who} dealt with the dead letter {}",
+        letter.seq
+    );
+}
+
 async fn write_down(gateway: &App, what: Done, who: &str, letters: &[Letter]) {
-    if letters.is_empty() {
-        return;
-    }
-    let numbers: Vec<u64> = letters.iter().map(|letter| letter.seq).collect();
-    info!(user = who, ?what, letters = ?numbers, "{who} dealt with {} dead letters", numbers.len());
     let of_hosts: Vec<(HostId, u64)> =
         letters.iter().filter_map(|letter| Some((letter.host()?, letter.seq))).collect();
+    if of_hosts.is_empty() {
+        return;
+    }
     if let Err(error) = record_dead_letters(&gateway.pool, what, who, &of_hosts).await {
         warn!("no event tells what was done to dead letters: {error:#}");
     }

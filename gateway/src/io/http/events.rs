@@ -14,7 +14,7 @@ use super::line_query::{bounded, present};
 use super::metrics::{TIME_MS_MAX, read_time};
 use super::{App, Problem, ProblemBody};
 use crate::io::from_postgres::events::{
-    EventFilter, EventRow, TooManyChanges, changes, events, presence,
+    EventFilter, EventRow, Place, TooManyChanges, changes, events, presence,
 };
 use crate::logic::availability::{Availability, availability};
 use crate::logic::steps::Range;
@@ -104,8 +104,7 @@ pub(super) async fn of_host(
     let mut rows = events(&gateway.pool, &filter).await?;
     let more = rows.len() as i64 > limit;
     rows.truncate(limit as usize);
-    let cursor = |row: &EventRow| BASE64_URL_SAFE_NO_PAD.encode(row.id.to_string());
-    let next = rows.last().filter(|_| more).map(cursor);
+    let next = rows.last().filter(|_| more).map(|row| write_cursor(row.place));
     Ok(Answer(EventPage { items: rows.into_iter().map(Event::from).collect(), next }))
 }
 
@@ -148,17 +147,37 @@ fn too_many(failure: anyhow::Error) -> Problem {
     }
 }
 
-fn read_cursor(cursor: &str) -> Result<i64, Problem> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .and_then(|text| text.parse().ok())
+fn write_cursor(place: Place) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{}:{}", place.at_us, place.id))
+}
+
+fn read_cursor(cursor: &str) -> Result<Place, Problem> {
+    let text = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|b| String::from_utf8(b).ok());
+    let parts = text.as_deref().and_then(|text| text.split_once(':'));
+    parts
+        .and_then(|(at, id)| Some(Place { at_us: at.parse().ok()?, id: id.parse().ok()? }))
+        .filter(|place| (0..=TIME_MS_MAX * 1_000).contains(&place.at_us))
         .ok_or_else(|| Problem::unprocessable("cursor is not one that a page before named"))
 }
 
 impl From<EventRow> for Event {
     fn from(row: EventRow) -> Self {
-        let EventRow { id, at, kind, detail } = row;
-        Self { id: id.to_string(), at, kind, detail }
+        let EventRow { place, at, kind, detail } = row;
+        Self { id: place.id.to_string(), at, kind, detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_a_place_in_time_and_nothing_else() {
+        let place = Place { at_us: 1_732_103_607_123_456, id: 77 };
+        assert_eq!(read_cursor(&write_cursor(place)).unwrap(), place);
+        for bad in ["77", ":", "1:", ":1", "-1:1", "9223372036854775807:1", "1:1:1"] {
+            assert!(read_cursor(&BASE64_URL_SAFE_NO_PAD.encode(bad)).is_err(), "{bad}");
+        }
+        assert!(read_cursor("*").is_err());
     }
 }

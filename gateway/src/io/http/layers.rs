@@ -15,7 +15,8 @@ use super::Problem;
 /// No request is larger than a user name and a password; some room for what is to come.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// A query over years takes seconds; a client that waits longer has given up.
+/// A query over years takes seconds; a client that waits longer has given up. Longer than the
+/// database may take for a statement, which says it better.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Scripts, images and connections are ours; styles may be inline because charts position their

@@ -8,6 +8,7 @@ use muster_runtime::now_ms;
 use muster_runtime::time::system_time;
 use muster_schemas::metrics::{CUSTOM_PREFIX, METRICS, Metric, metric};
 use muster_schemas::retention::horizon;
+use muster_schemas::telemetry::NAME_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,7 +18,7 @@ use super::{App, Problem, ProblemBody};
 use crate::io::from_postgres::custom;
 use crate::io::from_postgres::series::{self, Answered, Asked, Series, TooManyRows};
 use crate::logic::csv::{Column, csv};
-use crate::logic::steps::{Range, fill, step_ms, timestamps};
+use crate::logic::steps::{Range, VALUES_MAX, fill, is_too_large, step_ms, timestamps};
 
 /// What is shown where nothing was asked for.
 const RANGE_MS: i64 = 3_600_000;
@@ -27,6 +28,10 @@ const KEPT_DAYS_MIN: i64 = 1;
 
 /// Within this time a metric of a script must have had a value to be listed.
 const CUSTOM_SINCE_MS: i64 = 86_400_000;
+
+/// Metrics of scripts in one answer: more than a page has room for. Those of the catalogue are
+/// bounded by it.
+const CUSTOM_NAMES_MAX: usize = 200;
 
 /// The end of the year 9999: later is not a time but a mistake.
 pub(super) const TIME_MS_MAX: i64 = 253_402_300_799_000;
@@ -57,7 +62,8 @@ pub(super) struct MetricsQuery {
     /// that; `step_ms` and `source` of the answer say so.
     step: Option<i64>,
     /// Separated by commas, see `/api/v1/metrics`; all that have one series if absent. What a
-    /// host's own scripts measure is `custom.<name>`, see `/api/v1/metrics?host=<id>`.
+    /// host's own scripts measure is `custom.<name>`, see `/api/v1/metrics?host=<id>`; at most 200
+    /// of these.
     names: Option<String>,
     /// Of `avg`, `min` and `max`, separated by commas; `avg,max` if absent.
     stats: Option<String>,
@@ -189,6 +195,14 @@ pub(super) async fn history(
             Err(failure) => failure.into(),
         })?;
     let timestamps = timestamps(range, step_ms);
+    if is_too_large(series.len(), timestamps.len()) {
+        return Err(Problem::unprocessable(format!(
+            "{} series of {} steps are more than {VALUES_MAX} values: ask for fewer names, a \
+             shorter range or a larger step",
+            series.len(),
+            timestamps.len()
+        )));
+    }
     let series = series.into_iter().map(|series| stats.of(series, &timestamps)).collect();
     let (from, to) = (range.from, range.to);
     let (host, source) = (host.into(), level.as_str());
@@ -226,14 +240,14 @@ struct Stats {
 
 impl Stats {
     fn of(self, series: Series, timestamps: &[i64]) -> HistorySeries {
-        let line = fill(timestamps, &series.points);
+        let points = &series.points;
         HistorySeries {
+            values: self.avg.then(|| fill(timestamps, points, |point| Some(point.mean))),
+            min: self.min.then(|| fill(timestamps, points, |point| point.min)),
+            max: self.max.then(|| fill(timestamps, points, |point| Some(point.max))),
             name: series.name,
             instance: series.instance,
             unit: series.unit,
-            values: self.avg.then_some(line.values),
-            min: self.min.then_some(line.min),
-            max: self.max.then_some(line.max),
         }
     }
 }
@@ -306,6 +320,26 @@ struct Wanted {
     custom: Vec<String>,
 }
 
+impl Wanted {
+    fn add_custom(&mut self, name: &str) -> Result<(), Problem> {
+        if name.len() > NAME_BYTES_MAX || name.contains('\0') {
+            return Err(Problem::unprocessable(format!(
+                "names: one is longer than {NAME_BYTES_MAX} bytes or holds NUL"
+            )));
+        }
+        if self.custom.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        if self.custom.len() == CUSTOM_NAMES_MAX {
+            return Err(Problem::unprocessable(format!(
+                "names holds more than {CUSTOM_NAMES_MAX} names that begin with {CUSTOM_PREFIX}"
+            )));
+        }
+        self.custom.push(name.to_owned());
+        Ok(())
+    }
+}
+
 fn read_names(names: Option<&str>) -> Result<Wanted, Problem> {
     let Some(names) = names.filter(|names| !names.is_empty()) else {
         let metrics = METRICS.iter().filter(|metric| !metric.per_instance).collect();
@@ -314,9 +348,7 @@ fn read_names(names: Option<&str>) -> Result<Wanted, Problem> {
     let mut wanted = Wanted::default();
     for name in names.split(',').map(str::trim) {
         if let Some(own) = name.strip_prefix(CUSTOM_PREFIX).filter(|own| !own.is_empty()) {
-            if !wanted.custom.iter().any(|known| known == own) {
-                wanted.custom.push(own.to_owned());
-            }
+            wanted.add_custom(own)?;
             continue;
         }
         let found = metric(name).ok_or_else(|| {
@@ -383,7 +415,15 @@ mod tests {
         let names: Vec<&str> = wanted.metrics.iter().map(|metric| metric.name).collect();
         assert_eq!(names, ["load.one", "uptime_s"]);
         assert_eq!(wanted.custom, ["queue"]);
-        assert!(read_names(Some("load.one,nonsense")).is_err());
+        for bad in ["load.one,nonsense", "custom.a\0", &format!("custom.{}", "a".repeat(5_000))] {
+            assert!(read_names(Some(bad)).is_err(), "{bad:?}");
+        }
+        let many = |count| {
+            let names: Vec<String> = (0..count).map(|n| format!("custom.m{n}")).collect();
+            read_names(Some(&names.join(",")))
+        };
+        assert_eq!(many(200).unwrap().custom.len(), 200);
+        assert!(many(201).is_err());
         assert!(read_names(None).unwrap().metrics.iter().all(|metric| !metric.per_instance));
     }
 }

@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio_postgres::error::SqlState;
 use tracing::{error, warn};
 use utoipa::ToSchema;
 
@@ -78,6 +79,12 @@ impl From<BadSettings> for Problem {
 /// Whatever went wrong inside: the operator gets the chain, the client a sentence.
 impl From<anyhow::Error> for Problem {
     fn from(failure: anyhow::Error) -> Self {
+        if took_too_long(&failure) {
+            warn!("{failure:#}");
+            return Self::unavailable(
+                "the database took too long for this: ask for less, or try again later",
+            );
+        }
         if database_is_away(&failure) {
             warn!("{failure:#}");
             return Self::unavailable("the database does not answer: try again later");
@@ -85,6 +92,14 @@ impl From<anyhow::Error> for Problem {
         error!("{failure:#}");
         Self::internal()
     }
+}
+
+/// The server has given a statement up.
+fn took_too_long(failure: &anyhow::Error) -> bool {
+    failure.chain().any(|cause| {
+        let error = cause.downcast_ref::<tokio_postgres::Error>();
+        error.is_some_and(|error| error.code() == Some(&SqlState::QUERY_CANCELED))
+    })
 }
 
 fn database_is_away(failure: &anyhow::Error) -> bool {

@@ -306,21 +306,28 @@ fn worker(row: &WorkerRow) -> Worker {
 
 fn ledger(seen: &Seen) -> Ledger {
     let totals = seen.contents.newest().map(|contents| contents.ledger.clone()).unwrap_or_default();
-    let (state, sentence) = if totals.missing == 0 {
-        (StageState::Ok, "nothing is missing".to_owned())
-    } else {
-        let (missing, hosts) = (totals.missing, totals.hosts_with_gaps);
-        (
+    let (missing, lost, hosts) = (totals.missing, totals.lost, totals.hosts_with_gaps);
+    let (state, sentence) = match (missing, lost) {
+        (0, 0) => (StageState::Ok, "nothing is missing".to_owned()),
+        (0, _) => (StageState::Ok, format!("nothing may still come; {lost} messages are lost")),
+        (_, 0) => (
             StageState::Held,
             format!("{missing} messages of {hosts} hosts are missing and may still come"),
-        )
+        ),
+        _ => (
+            StageState::Held,
+            format!(
+                "{missing} messages of {hosts} hosts are missing and may still come; {lost} are lost"
+            ),
+        ),
     };
     let verdict = Verdict { state, sentence, can_hold_s: None, as_of: seen.contents.as_of() };
     Ledger {
         verdict,
         hosts_with_gaps: totals.hosts_with_gaps,
         gaps: totals.gaps,
-        missing: totals.missing,
+        missing,
+        lost,
         dropped: totals.dropped,
     }
 }

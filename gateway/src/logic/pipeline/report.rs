@@ -151,11 +151,15 @@ pub struct Database {
 pub struct Ledger {
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// Hosts and gaps of what is missing and may still come.
     pub hosts_with_gaps: i64,
     pub gaps: i64,
     /// Messages that are missing and may still come.
     pub missing: i64,
-    /// Messages agents had to drop before anybody had them.
+    /// Messages that will never come: nobody has them any more.
+    pub lost: i64,
+    /// Messages agents had to drop before anybody had them. They are missing, and lost as soon as
+    /// they were asked for.
     pub dropped: i64,
 }
 

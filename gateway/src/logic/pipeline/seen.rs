@@ -144,6 +144,8 @@ pub struct LedgerTotals {
     pub gaps: i64,
     /// Messages that are missing and may still come.
     pub missing: i64,
+    /// Messages that nobody has any more.
+    pub lost: i64,
     /// Messages agents had to drop before anybody had them.
     pub dropped: i64,
 }

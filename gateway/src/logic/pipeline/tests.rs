@@ -141,10 +141,18 @@ fn what_is_missing_in_the_ledger_holds_nobody_up() {
     let mut contents = seen.contents.newest().cloned().unwrap();
     contents.ledger.missing = 3;
     contents.ledger.hosts_with_gaps = 1;
-    seen.contents_answered(NOW, Ok(contents));
+    seen.contents_answered(NOW, Ok(contents.clone()));
     let report = check(&seen, NOW, StageState::Ok, None, "everything");
     assert_eq!(report.ledger.verdict.state, StageState::Held);
     assert!(report.ledger.verdict.sentence.starts_with("3 messages of 1 hosts"));
+    contents.ledger.lost = 7;
+    seen.contents_answered(NOW, Ok(contents.clone()));
+    let report = check(&seen, NOW, StageState::Ok, None, "everything");
+    assert!(report.ledger.verdict.sentence.ends_with("may still come; 7 are lost"));
+    contents.ledger.missing = 0;
+    seen.contents_answered(NOW, Ok(contents));
+    let report = check(&seen, NOW, StageState::Ok, None, "everything");
+    assert_eq!((report.ledger.verdict.state, report.ledger.lost), (StageState::Ok, 7));
 }
 
 #[test]
