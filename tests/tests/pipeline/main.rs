@@ -29,3 +29,4 @@ mod rollup_queries;
 mod rollups;
 mod settings;
 mod setup;
+mod wrong_clock;
