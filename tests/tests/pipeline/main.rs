@@ -31,3 +31,4 @@ mod rollups;
 mod settings;
 mod setup;
 mod statements;
+mod wrong_clock;
