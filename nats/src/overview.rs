@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use async_nats::jetstream::Context;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -168,7 +168,7 @@ async fn ask<T: DeserializeOwned>(
 ) -> Result<Option<T>> {
     let answer = timeout(ANSWER_TIMEOUT, context.request(subject.clone(), question)).await;
     let answer: Value = answer
-        .with_context(|| format!("no answer to {subject} within {ANSWER_TIMEOUT:?}"))?
+        .map_err(|_| anyhow!("no answer within {ANSWER_TIMEOUT:?}"))?
         .with_context(|| format!("no answer to {subject}"))?;
     match answer.get("error") {
         Some(error) if error["code"] == 404 => Ok(None),

@@ -148,7 +148,8 @@ impl Meter {
             return Some(Trouble { at: hand.since, reason: failed.reason.clone() });
         }
         let waited = now - hand.since;
-        let reason = || format!("no answer to a batch of {} messages", self.work.batch_messages);
+        let reason =
+            || format!("no answer yet; messages in the batch: {}", self.work.batch_messages);
         (waited >= HELD_AFTER_MS).then(|| Trouble { at: hand.since, reason: reason() })
     }
 }
@@ -227,7 +228,10 @@ mod tests {
         meter.begin(T0, 7, T0 - 1_000);
         assert_eq!(meter.work(T0 + 4_999).held, None);
         let held = meter.work(T0 + 5_000).held.unwrap();
-        assert_eq!((held.at, held.reason.as_str()), (T0, "no answer to a batch of 7 messages"));
+        assert_eq!(
+            (held.at, held.reason.as_str()),
+            (T0, "no answer yet; messages in the batch: 7")
+        );
         assert_eq!(meter.work(T0 + 9_000).lag_ms, 10_000);
 
         meter.failed(T0 + 5_500, "no connection to the database");

@@ -65,6 +65,7 @@ impl Watch {
 
     async fn count(&self, pool: &Pool) {
         loop {
+            self.lock().contents.ask(now_ms());
             let answer = contents(pool).await;
             self.lock().contents_answered(now_ms(), plainly(answer));
             sleep(COUNT_EVERY).await;

@@ -21,3 +21,4 @@ pub mod steps;
 pub mod storage;
 pub mod summary;
 pub mod topic;
+pub mod words;

@@ -15,8 +15,7 @@ use deadpool_postgres::{Client, Pool};
 use muster_runtime::storage;
 use muster_runtime::time::{now_ms, system_time};
 use muster_schemas::retention::plan::{
-    Labels, Part, Series, dropped_parts, hosts_with, old_rows_condition, row_tables,
-    thinned_parts,
+    Labels, Part, Series, dropped_parts, hosts_with, old_rows_condition, row_tables, thinned_parts,
 };
 use muster_schemas::retention::{Label, Policy, RowTable, horizon};
 use tokio::time::sleep;
@@ -190,12 +189,7 @@ impl Pass<'_> {
     }
 
     /// Answers whether nothing is left of the hosts in that part.
-    async fn thin_out_part(
-        &mut self,
-        table: &String,
-        part: &Part,
-        hosts: &[&str],
-    ) -> Result<bool> {
+    async fn thin_out_part(&mut self, table: &String, part: &Part, hosts: &[&str]) -> Result<bool> {
         let (since, before) = (system_time(part.starts_at), system_time(part.ends_at));
         let present = self.present(table, part, hosts).await?;
         let present: Vec<&str> = present.iter().map(String::as_str).collect();

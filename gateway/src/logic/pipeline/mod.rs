@@ -20,6 +20,8 @@ use report::{
 };
 use seen::{Seen, WorkerRow};
 
+use super::words::{count_of, time};
+
 /// A worker that has not written its row for this long is gone: six times its rhythm.
 const GONE_AFTER_MS: i64 = 30_000;
 
@@ -28,6 +30,10 @@ const BEHIND_AFTER_MS: i64 = 30_000;
 
 /// A journal that is filled to this part is in trouble, whatever the reason.
 const JOURNAL_FULL_PERCENT: f64 = 80.0;
+
+/// After the database was away, workers have said within this how they are: two of their rhythms,
+/// and one look of this gateway.
+const TOLD_WITHIN_MS: i64 = 15_000;
 
 const INGEST_WORKER: &str = "ingest-worker";
 
@@ -77,7 +83,7 @@ fn broker(now: i64, seen: &Seen) -> Broker {
     let can_hold_s = streams.iter().filter_map(|stream| stream.can_hold_s).min();
     let (state, sentence) = match (seen.broker.away(now), overview) {
         (Some((since, reason)), _) => {
-            let ago = words((now - since) / 1000);
+            let ago = time((now - since) / 1000);
             (
                 StageState::Down,
                 format!(
@@ -87,9 +93,8 @@ fn broker(now: i64, seen: &Seen) -> Broker {
         }
         (None, None) => (StageState::Down, "the broker was not heard yet".to_owned()),
         (None, Some(_)) => {
-            let hold = can_hold_s.map_or(String::new(), |s| {
-                format!("; without workers it holds about {}", words(s))
-            });
+            let hold = can_hold_s
+                .map_or(String::new(), |s| format!("; without workers it holds about {}", time(s)));
             (StageState::Ok, format!("the broker answers{hold}"))
         }
     };
@@ -160,7 +165,7 @@ fn agents(seen: &Seen, broker: &Broker) -> Agents {
     let dropped = seen.contents.newest().map_or(0, |contents| contents.ledger.dropped);
     let (state, sentence) = if broker.verdict.state == StageState::Down {
         let hold =
-            can_hold_s.map_or("an unknown time".to_owned(), |s| format!("about {}", words(s)));
+            can_hold_s.map_or("an unknown time".to_owned(), |s| format!("about {}", time(s)));
         (StageState::Held, format!("agents cannot send; the fullest journal holds {hold}"))
     } else if let Some(full) =
         fullest.as_ref().filter(|f| f.waiting > 0 && f.full_percent >= JOURNAL_FULL_PERCENT)
@@ -176,8 +181,10 @@ fn agents(seen: &Seen, broker: &Broker) -> Agents {
         (
             StageState::Ok,
             format!(
-                "{} of {} hosts have messages to send, {} in all",
-                journals.hosts_with_backlog, journals.hosts, journals.waiting
+                "{} of {} with messages to send, {} in all",
+                journals.hosts_with_backlog,
+                count_of(journals.hosts, "host"),
+                count_of(journals.waiting, "message")
             ),
         )
     };
@@ -210,9 +217,9 @@ fn database(now: i64, seen: &Seen, can_hold_s: Option<i64>) -> Database {
     let commit_ms_p99 = commits.filter_map(|work| work.commit_ms_p99).reduce(f64::max);
     let (state, sentence) = match (seen.database.away(now), seen.database.newest()) {
         (Some((since, reason)), _) => {
-            let ago = words((now - since) / 1000);
+            let ago = time((now - since) / 1000);
             let hold = can_hold_s
-                .map_or(String::new(), |s| format!("; the streams hold about {}", words(s)));
+                .map_or(String::new(), |s| format!("; the streams hold about {}", time(s)));
             (StageState::Down, format!("the database has not answered for {ago} ({reason}){hold}"))
         }
         (None, None) => (StageState::Down, "the database was not heard yet".to_owned()),
@@ -264,29 +271,35 @@ fn judge_workers(
     let here = items.iter().filter(|worker| !worker.gone);
     let ingest = here.clone().filter(|worker| worker.kind == INGEST_WORKER).count();
     if seen.database.away(now).is_some() {
-        let known = format!("{ingest} ingest workers were seen last");
+        let known = count_of(ingest, "ingest worker");
         return (
             StageState::Held,
-            format!("workers wait for the database, and cannot say how they are; {known}"),
+            format!("workers wait for the database, and cannot say how they are; known: {known}"),
         );
+    }
+    if ingest == 0 && seen.database.is_just_back(now, TOLD_WITHIN_MS) {
+        let sentence = "the database answers again; no worker has said yet how it is";
+        return (StageState::Held, sentence.to_owned());
     }
     if ingest == 0 {
         return (
             StageState::Down,
-            format!("no ingest worker runs; {waiting} messages wait in the streams"),
+            format!("no ingest worker runs; in the streams wait {}", count_of(waiting, "message")),
         );
     }
     if let Some((worker, held)) = here.clone().find_map(|w| Some((w, w.held.as_ref()?))) {
-        let since = words((now - held.at) / 1000);
+        let since = time((now - held.at) / 1000);
         let who = format!("{} {} on {}", worker.kind, worker.pid, worker.hostname);
         return (StageState::Held, format!("{who} has been held for {since}: {}", held.reason));
     }
     if lag_s * 1000.0 >= BEHIND_AFTER_MS as f64 {
-        let behind = words(lag_s as i64);
-        return (StageState::Held, format!("workers are {behind} behind; {waiting} messages wait"));
+        let behind = time(lag_s as i64);
+        let waiting = count_of(waiting, "message");
+        return (StageState::Held, format!("workers are {behind} behind, by {waiting}"));
     }
     let others = here.count() - ingest;
-    (StageState::Ok, format!("{ingest} ingest and {others} alert workers run, {lag_s:.1} s behind"))
+    let (ingest, others) = (count_of(ingest, "ingest worker"), count_of(others, "alert worker"));
+    (StageState::Ok, format!("running: {ingest} and {others}, {lag_s:.1} s behind"))
 }
 
 fn worker(row: &WorkerRow) -> Worker {
@@ -307,19 +320,21 @@ fn worker(row: &WorkerRow) -> Worker {
 fn ledger(seen: &Seen) -> Ledger {
     let totals = seen.contents.newest().map(|contents| contents.ledger.clone()).unwrap_or_default();
     let (missing, lost, hosts) = (totals.missing, totals.lost, totals.hosts_with_gaps);
+    let messages = |count| count_of(count, "message");
     let (state, sentence) = match (missing, lost) {
         (0, 0) => (StageState::Ok, "nothing is missing".to_owned()),
-        (0, _) => (StageState::Ok, format!("nothing may still come; {lost} messages are lost")),
-        (_, 0) => (
-            StageState::Held,
-            format!("{missing} messages of {hosts} hosts are missing and may still come"),
-        ),
-        _ => (
-            StageState::Held,
-            format!(
-                "{missing} messages of {hosts} hosts are missing and may still come; {lost} are lost"
-            ),
-        ),
+        (0, _) => {
+            (StageState::Ok, format!("lost for good: {}; nothing else is missing", messages(lost)))
+        }
+        _ => {
+            let of = count_of(hosts, "host");
+            let missing = format!("missing, but may still come: {} of {of}", messages(missing));
+            let lost = match lost {
+                0 => String::new(),
+                lost => format!("; lost for good: {}", messages(lost)),
+            };
+            (StageState::Held, missing + &lost)
+        }
     };
     let verdict = Verdict { state, sentence, can_hold_s: None, as_of: seen.contents.as_of() };
     Ledger {
@@ -339,21 +354,11 @@ fn dead_letters(seen: &Seen) -> DeadLetters {
     let (count, bytes) = dead.map_or((0, 0), |dead| (dead.messages, dead.bytes));
     let sentence = match count {
         0 => "there are none".to_owned(),
-        count => format!("{count} messages could not be stored and are kept"),
+        count => format!("could not be stored and is kept: {}", count_of(count, "message")),
     };
     let verdict =
         Verdict { state: StageState::Ok, sentence, can_hold_s: None, as_of: seen.broker.as_of() };
     DeadLetters { verdict, count, bytes, oldest_at: dead.and_then(|dead| dead.oldest_at) }
-}
-
-/// A time as people say it: one number of the largest unit of which there are two at least.
-fn words(seconds: i64) -> String {
-    match seconds.max(0) {
-        s if s < 120 => format!("{s} s"),
-        s if s < 7_200 => format!("{} min", s / 60),
-        s if s < 172_800 => format!("{} h", s / 3_600),
-        s => format!("{} days", s / 86_400),
-    }
 }
 
 #[cfg(test)]

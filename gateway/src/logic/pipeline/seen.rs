@@ -26,11 +26,13 @@ pub struct Look<T> {
     failure: Option<(i64, String)>,
     /// When the question was put that is not answered yet.
     asked_at: Option<i64>,
+    /// When it was answered again after a time in which it was not.
+    back_at: Option<i64>,
 }
 
 impl<T> Default for Look<T> {
     fn default() -> Self {
-        Self { answer: None, failure: None, asked_at: None }
+        Self { answer: None, failure: None, asked_at: None, back_at: None }
     }
 }
 
@@ -40,11 +42,15 @@ impl<T> Look<T> {
     }
 
     pub fn answered(&mut self, now: i64, answer: Result<T, String>) {
+        let was_away = self.away(now).is_some();
         let asked_at = self.asked_at.take().unwrap_or(now);
         match answer {
             Ok(answer) => {
                 self.answer = Some((now, answer));
                 self.failure = None;
+                if was_away {
+                    self.back_at = Some(now);
+                }
             }
             Err(reason) => {
                 let since = self.failure.take().map_or(asked_at, |(since, _)| since);
@@ -59,7 +65,12 @@ impl<T> Look<T> {
             return Some((*since, reason));
         }
         let silent_since = self.asked_at.filter(|asked_at| now - asked_at >= SILENT_AFTER_MS)?;
-        Some((silent_since, "no answer"))
+        Some((silent_since, "it is silent"))
+    }
+
+    /// Whether it answers again, and has done so for less than a while.
+    pub fn is_just_back(&self, now: i64, while_ms: i64) -> bool {
+        self.back_at.is_some_and(|at| now - at < while_ms)
     }
 
     pub fn newest(&self) -> Option<&T> {

@@ -126,6 +126,12 @@ fn workers_that_are_gone_held_or_behind_are_told_apart() {
     check(&with(vec![]), NOW, StageState::Down, Some("workers"), "no ingest worker runs");
     let gone = with(vec![worker_row(30_000, None)]);
     check(&gone, NOW, StageState::Down, Some("workers"), "no ingest worker runs");
+    let mut back = well();
+    back.database.ask(NOW - 60_000);
+    let workers = vec![worker_row(60_000, None)];
+    back.database.answered(NOW, Ok(SeenDatabase { workers, ..SeenDatabase::default() }));
+    check(&back, NOW + 14_000, StageState::Held, Some("workers"), "answers again");
+    check(&back, NOW + 15_000, StageState::Down, Some("workers"), "no ingest worker runs");
     let trouble = Trouble { at: NOW - 60_000, reason: "disk full".into() };
     let held = with(vec![worker_row(0, Some(trouble))]);
     check(&held, NOW, StageState::Held, Some("workers"), "held for 60 s: disk full");
@@ -144,11 +150,11 @@ fn what_is_missing_in_the_ledger_holds_nobody_up() {
     seen.contents_answered(NOW, Ok(contents.clone()));
     let report = check(&seen, NOW, StageState::Ok, None, "everything");
     assert_eq!(report.ledger.verdict.state, StageState::Held);
-    assert!(report.ledger.verdict.sentence.starts_with("3 messages of 1 hosts"));
+    assert!(report.ledger.verdict.sentence.ends_with("may still come: 3 messages of 1 host"));
     contents.ledger.lost = 7;
     seen.contents_answered(NOW, Ok(contents.clone()));
     let report = check(&seen, NOW, StageState::Ok, None, "everything");
-    assert!(report.ledger.verdict.sentence.ends_with("may still come; 7 are lost"));
+    assert!(report.ledger.verdict.sentence.ends_with("; lost for good: 7 messages"));
     contents.ledger.missing = 0;
     seen.contents_answered(NOW, Ok(contents));
     let report = check(&seen, NOW, StageState::Ok, None, "everything");
