@@ -27,6 +27,7 @@ use crate::io::from_bus::Hub;
 use crate::io::from_disk::free_in;
 use crate::io::from_postgres::{STATEMENT_MAX, accounts, is_there};
 use crate::io::http::{self, Gateway};
+use crate::io::kept::Kept;
 use crate::io::passwords::Passwords;
 use crate::io::tokens::{Tokens, random_secret};
 use crate::io::watch::Watch;
@@ -138,6 +139,8 @@ async fn prepare(
         hub: Hub::new(bus.clone()),
         letters: letters(bus.clone()),
         watch: Watch::default(),
+        sizes: Kept::default(),
+        host_sizes: Kept::default(),
         bus,
         passwords,
         tokens: Tokens::new(&key),

@@ -1,6 +1,7 @@
 //! Everything the gateway asks the database.
 
 pub(crate) mod accounts;
+pub(crate) mod connection;
 pub(crate) mod custom;
 pub(crate) mod events;
 pub(crate) mod fleet_ledger;
@@ -22,16 +23,13 @@ pub(crate) mod storage;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Pool;
 
-/// A statement that takes longer is given up by the server. A request ends after 30 s, or when its
-/// browser goes away, without a word to the database: without this, what it had asked would go on,
-/// on a connection that others then wait for.
+use connection::connection;
+
+/// A statement that takes longer is given up by the server, whoever still waits for it: less than a
+/// request may take, so that it can say so.
 pub(crate) const STATEMENT_MAX: Duration = Duration::from_secs(25);
-
-async fn connection(pool: &Pool) -> Result<Object> {
-    pool.get().await.context("no connection to the database")
-}
 
 pub(crate) async fn is_there(pool: &Pool) -> Result<()> {
     connection(pool).await?.simple_query("SELECT 1").await.context("the database is ill")?;

@@ -1,6 +1,7 @@
 //! How large the database is: from the catalogue and the statistics, without counting rows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
@@ -11,7 +12,10 @@ use tokio_postgres::Client;
 use super::connection;
 use crate::logic::storage::{HostSize, Shares, TableSize, divide, size_of};
 
+#[derive(Clone)]
 pub(crate) struct Sizes {
+    /// When they were read.
+    pub(crate) at: i64,
     pub(crate) engine: String,
     pub(crate) database_bytes: i64,
     pub(crate) hosts: i64,
@@ -29,7 +33,8 @@ pub(crate) async fn sizes(pool: &Pool, now_ms: i64) -> Result<Sizes> {
     let mut tables: Vec<TableSize> = series.iter().map(|series| size_of(series, now_ms)).collect();
     tables.extend(others(&client).await?);
     tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.table.cmp(&b.table)));
-    Ok(Sizes { engine: row.get(0), database_bytes: row.get(1), hosts: row.get(2), tables })
+    let (engine, database_bytes, hosts) = (row.get(0), row.get(1), row.get(2));
+    Ok(Sizes { at: now_ms, engine, database_bytes, hosts, tables })
 }
 
 /// Tables that are no time series.
@@ -62,7 +67,7 @@ async fn others(client: &Client) -> Result<Vec<TableSize>> {
 }
 
 /// What each host takes, estimated, the largest first.
-pub(crate) async fn by_host(pool: &Pool, now_ms: i64) -> Result<Vec<HostSize>> {
+pub(crate) async fn by_host(pool: &Pool, now_ms: i64) -> Result<Arc<[HostSize]>> {
     let client = connection(pool).await?;
     let hosts = client.query("SELECT id FROM hosts ORDER BY id", &[]).await;
     let hosts: Vec<String> =
@@ -77,7 +82,7 @@ pub(crate) async fn by_host(pool: &Pool, now_ms: i64) -> Result<Vec<HostSize>> {
             frequent: frequent.remove(&series.table).unwrap_or_default(),
         }
     });
-    Ok(divide(&shares.collect::<Vec<_>>(), &hosts))
+    Ok(divide(&shares.collect::<Vec<_>>(), &hosts).into())
 }
 
 /// Of each table, the most frequent hosts of the newest part with statistics.

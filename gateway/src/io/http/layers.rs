@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tracing::error;
 
 use super::Problem;
+use crate::io::from_postgres::connection::as_request;
 
 /// No request is larger than a user name and a password; some room for what is to come.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -25,7 +26,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'uns
     img-src 'self' data:; connect-src 'self'";
 
 pub(super) async fn within_time(request: Request, next: Next) -> Response {
-    let answer = timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let answer = timeout(REQUEST_TIMEOUT, as_request(next.run(request))).await;
     answer.unwrap_or_else(|_| {
         let detail = format!("the request took longer than {} s", REQUEST_TIMEOUT.as_secs());
         Problem::unavailable(detail).into_response()

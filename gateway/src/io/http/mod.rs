@@ -33,10 +33,13 @@ pub(crate) use problem::{Problem, ProblemBody};
 pub(crate) use router::{router, waiting_router};
 
 use super::from_bus::Hub;
+use super::from_postgres::storage::Sizes;
+use super::kept::Kept;
 use super::passwords::Passwords;
 use super::tokens::Tokens;
 use super::watch::Watch;
 use crate::logic::attempts::Attempts;
+use crate::logic::storage::HostSize;
 
 /// What handlers work with.
 pub(crate) struct Gateway {
@@ -47,6 +50,8 @@ pub(crate) struct Gateway {
     /// For the dead letters.
     pub(crate) letters: async_nats::jetstream::Context,
     pub(crate) watch: Watch,
+    pub(crate) sizes: Kept<Sizes>,
+    pub(crate) host_sizes: Kept<Arc<[HostSize]>>,
     pub(crate) hub: Hub,
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,

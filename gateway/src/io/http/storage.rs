@@ -22,6 +22,7 @@ const METHOD: &str = "bytes of the tables, divided by how often hosts occur in t
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Storage {
+    /// When it was looked at, at most a minute ago.
     at: i64,
     /// `plain` or `timescale`.
     engine: String,
@@ -67,8 +68,8 @@ pub(super) struct HostPage {
     responses((status = 200, body = Storage), (status = 401, body = ProblemBody))
 )]
 pub(super) async fn read(State(gateway): State<App>) -> Result<Answer<Storage>, Problem> {
-    let at = now_ms();
-    let Sizes { engine, database_bytes, hosts, tables } = storage::sizes(&gateway.pool, at).await?;
+    let sizes = gateway.sizes.get(storage::sizes(&gateway.pool, now_ms())).await?;
+    let Sizes { at, engine, database_bytes, hosts, tables } = sizes;
     let of_hosts: i64 = tables.iter().filter(|table| table.days > 0).map(|table| table.bytes).sum();
     Ok(Answer(Storage {
         at,
@@ -83,7 +84,7 @@ pub(super) async fn read(State(gateway): State<App>) -> Result<Answer<Storage>, 
     }))
 }
 
-/// What each host takes, estimated.
+/// What each host takes, estimated at most a minute ago.
 #[utoipa::path(
     get, path = "/storage/hosts", tag = "storage", params(HostsQuery),
     responses((status = 200, body = HostPage), (status = 401, body = ProblemBody),
@@ -104,9 +105,9 @@ pub(super) async fn hosts(
             Problem::unprocessable(format!("cursor is {cursor:?}, not one of ours"))
         })?,
     };
-    let all = storage::by_host(&gateway.pool, now_ms()).await?;
+    let all = gateway.host_sizes.get(storage::by_host(&gateway.pool, now_ms())).await?;
     let end = start.saturating_add(limit);
     let next = (end < all.len()).then(|| end.to_string());
-    let items = all.into_iter().skip(start).take(limit).collect();
+    let items = all.iter().skip(start).take(limit).cloned().collect();
     Ok(Answer(HostPage { items, next, method: METHOD }))
 }

@@ -222,7 +222,7 @@ mod tests {
         look.answered(10, Ok(1));
         look.ask(1_000);
         assert_eq!(look.away(3_999), None);
-        assert_eq!(look.away(4_000), Some((1_000, "no answer")));
+        assert_eq!(look.away(4_000), Some((1_000, "it is silent")));
         look.answered(11_000, Err("timed out".into()));
         look.ask(12_000);
         look.answered(13_000, Err("refused".into()));
