@@ -27,8 +27,7 @@ pub(crate) async fn free_bytes(directory: Option<PathBuf>) -> Option<i64> {
 /// directory itself may be closed to us; those above it may not.
 pub(crate) fn free_in(directory: &Path) -> io::Result<i64> {
     let sizes = statvfs(directory)?;
-    let bytes =
-        u64::from(sizes.blocks_available()).saturating_mul(u64::from(sizes.fragment_size()));
+    let bytes = sizes.blocks_available().saturating_mul(sizes.fragment_size());
     Ok(i64::try_from(bytes).unwrap_or(i64::MAX))
 }
 

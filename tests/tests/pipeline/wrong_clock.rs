@@ -84,8 +84,9 @@ impl Case {
 
     /// Lines without a time of their own: theirs is that of reading.
     fn write_lines(&self, what: &str) {
-        let lines: String = (0..LINES).map(|n| format!("error: {what} {n} failed\n")).collect();
-        fs::write(self.logs.path().join(format!("{what}.log")), lines).unwrap();
+        let lines: Vec<String> =
+            (0..LINES).map(|n| format!("error: {what} {n} failed\n")).collect();
+        fs::write(self.logs.path().join(format!("{what}.log")), lines.concat()).unwrap();
     }
 
     /// Until log, heartbeat and the agent's own word all tell of the clock, and the host is online
