@@ -48,6 +48,7 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     shared(6, "log_search", include_str!("../sql/0006_log_search.sql")),
     shared(7, "pipeline", include_str!("../sql/0007_pipeline.sql")),
+    shared(8, "whole_hours", include_str!("../sql/0010_whole_hours.sql")),
 ];
 
 /// The oldest TimescaleDB whose functions the schema uses, major and minor.
