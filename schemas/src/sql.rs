@@ -58,6 +58,7 @@ pub const MIGRATIONS: &[Migration] = &[
         }),
     },
     shared(9, "upkeep", include_str!("../sql/0009_upkeep.sql")),
+    shared(10, "whole_hours", include_str!("../sql/0010_whole_hours.sql")),
 ];
 
 /// The oldest TimescaleDB whose functions the schema uses, major and minor.

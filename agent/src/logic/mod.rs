@@ -6,6 +6,7 @@ pub mod containers;
 pub mod cpu;
 pub mod dbus;
 pub mod exposition;
+pub mod fit;
 pub mod follow;
 pub mod gpu;
 pub mod hold;

@@ -4,7 +4,7 @@
 //! else can then take, one hour, and a few hosts of it; it removes their marks, and in a later
 //! statement, which therefore sees every sample whose mark it removed, makes their buckets. What is
 //! stored meanwhile brings marks of its own. The policy is in `logic::rollup`, the statements that
-//! make buckets in the schema (0004), and the writing of marks in `rollup_marks`.
+//! make buckets in the schema (0004, 0010), and the writing of marks in `rollup_marks`.
 
 use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -53,7 +53,8 @@ impl Default for Timing {
     }
 }
 
-/// How long samples of a host are kept, in ms. Older buckets are never replaced.
+/// How long the samples of a host that are kept the longest are, in ms. Older buckets are never
+/// replaced, and younger ones only where the samples they were made of are still there.
 pub type Kept = Arc<dyn Fn(&str) -> i64 + Send + Sync>;
 
 pub struct Rollups {

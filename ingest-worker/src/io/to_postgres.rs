@@ -184,10 +184,35 @@ impl Store {
 /// A value the database will never take, or trouble that passes?
 fn judge(error: anyhow::Error) -> StoreError {
     let state = error.downcast_ref::<Error>().and_then(Error::code);
+    if state.is_some_and(is_poison) { StoreError::Poison(error) } else { StoreError::Retry(error) }
+}
+
+/// Data that is none, a constraint, or a limit of the database: what does not fit into an index or
+/// is nested too deep never will. A limit of the machine, such as a full disk, is another class.
+fn is_poison(state: &SqlState) -> bool {
     // No partition for a row is a check violation too, and the next attempt makes it.
-    let poison = state.is_some_and(|state| {
-        let class = &state.code()[..2];
-        (class == "22" || class == "23") && *state != SqlState::CHECK_VIOLATION
-    });
-    if poison { StoreError::Poison(error) } else { StoreError::Retry(error) }
+    ["22", "23", "54"].contains(&&state.code()[..2]) && *state != SqlState::CHECK_VIOLATION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_never_be_stored_is_told_from_trouble_that_passes() {
+        for (code, poison) in [
+            ("22003", true),
+            ("22P05", true),
+            ("23502", true),
+            ("23514", false),
+            ("40P01", false),
+            ("53100", false),
+            ("53200", false),
+            ("54000", true),
+            ("54001", true),
+            ("57014", false),
+        ] {
+            assert_eq!(is_poison(&SqlState::from_code(code)), poison, "{code}");
+        }
+    }
 }

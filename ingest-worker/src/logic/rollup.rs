@@ -5,6 +5,8 @@
 //!   waiting.
 //! - Buckets whose samples retention may have dropped are not replaced: what late data makes of
 //!   such an hour is a part of it. Where there are no buckets at all, a part is more than nothing.
+//!   What is asked here is only whether retention is at the day now, by today's longest rule;
+//!   whether it was there before, for any table and by any rule, the schema counts (0010).
 //!
 //! Times are ms since the Unix epoch. The rollup loop (`io::rollups`) asks.
 
@@ -27,7 +29,7 @@ pub fn hour_of(at: i64) -> i64 {
     at.div_euclid(HOUR_MS) * HOUR_MS
 }
 
-/// Whether all samples of an hour are still there, so that its buckets may be replaced.
+/// Whether the day of an hour is not about to be dropped, so that its buckets may be replaced.
 pub fn is_whole(hour: i64, now: i64, raw_retention_ms: i64) -> bool {
     let day_end = (hour.div_euclid(DAY_MS) + 1) * DAY_MS;
     day_end - RETENTION_MARGIN_MS > now.saturating_sub(raw_retention_ms)

@@ -4,18 +4,15 @@ use std::collections::HashSet;
 use std::fmt::{self, Display};
 
 use super::{
-    Battery, Container, CustomMetric, Disk, FUTURE_MS_MAX, Filesystem, Gpu, INSTANCES_MAX,
-    NAME_BYTES_MAX, Network, Process, SAMPLE_AT_MS_MIN, Sample, Sensor, SmartDisk,
+    BYTES_MAX, Battery, Container, CustomMetric, Disk, FUTURE_MS_MAX, Filesystem, Gpu,
+    INDEXED_BYTES_MAX, INSTANCES_MAX, NAME_BYTES_MAX, Network, Process, SAMPLE_AT_MS_MIN, Sample,
+    Sensor, SmartDisk,
 };
 use crate::envelope::Rejection;
 
 /// No rate, load or percentage comes near it, and the sum of a sample's [`INSTANCES_MAX`] is still
 /// finite: totals are stored too, and infinity is not a total.
 const SHARE_MAX: f32 = 1e15;
-
-/// Of one disk or interface: eight petabytes. The sum of a sample's [`INSTANCES_MAX`] of them is
-/// still exact.
-const BYTES_PER_S_MAX: i64 = (1 << 53) - 1;
 
 /// Where in a message a value stands, for the reason of a rejection. Spelled only when there is
 /// one: all values of all samples are checked.
@@ -63,12 +60,13 @@ impl<'a> Path<'a> {
         Err(self.bad(field, value, format!("a finite number, 0 to {SHARE_MAX}")))
     }
 
-    fn bytes_per_s(&self, values: &[(&str, i64)]) -> Result<(), Rejection> {
+    /// Sizes and rates of bytes.
+    fn bytes(&self, values: &[(&str, i64)]) -> Result<(), Rejection> {
         values.iter().try_for_each(|(field, value)| {
-            if (0..=BYTES_PER_S_MAX).contains(value) {
+            if (0..=BYTES_MAX).contains(value) {
                 return Ok(());
             }
-            Err(self.bad(field, value, format!("0 to {BYTES_PER_S_MAX}")))
+            Err(self.bad(field, value, format!("0 to {BYTES_MAX}")))
         })
     }
 
@@ -84,12 +82,16 @@ impl<'a> Path<'a> {
         values.iter().try_for_each(|(field, value)| self.name(field, value))
     }
 
-    /// PostgreSQL's `text` holds no NUL; refusing it here gives the reason its proper name.
     fn name(&self, field: &str, value: &str) -> Result<(), Rejection> {
-        if value.len() <= NAME_BYTES_MAX && !value.contains('\0') {
+        self.text(field, value, NAME_BYTES_MAX)
+    }
+
+    /// PostgreSQL's `text` holds no NUL; refusing it here gives the reason its proper name.
+    fn text(&self, field: &str, value: &str, bytes_max: usize) -> Result<(), Rejection> {
+        if value.len() <= bytes_max && !value.contains('\0') {
             return Ok(());
         }
-        let expected = format!("text of at most {NAME_BYTES_MAX} bytes without NUL");
+        let expected = format!("text of at most {bytes_max} bytes without NUL");
         Err(self.bad(field, format!("{value:?}"), expected))
     }
 
@@ -218,7 +220,7 @@ impl Sample {
 
     fn check_memory(&self, path: &Path<'_>) -> Result<(), Rejection> {
         let (path, memory) = (path.child("memory"), &self.memory);
-        path.all_at_least_zero(&[
+        path.bytes(&[
             ("total_bytes", memory.total_bytes),
             ("used_bytes", memory.used_bytes),
             ("available_bytes", memory.available_bytes),
@@ -226,13 +228,13 @@ impl Sample {
             ("swap_used_bytes", memory.swap_used_bytes),
         ])?;
         if let Some(rates) = &memory.swap_rates {
-            path.child("swap_rates").all_at_least_zero(&[
+            path.child("swap_rates").bytes(&[
                 ("in_bytes_per_s", rates.in_bytes_per_s),
                 ("out_bytes_per_s", rates.out_bytes_per_s),
             ])?;
         }
         let Some(detail) = &memory.detail else { return Ok(()) };
-        path.child("detail").all_at_least_zero(&[
+        path.child("detail").bytes(&[
             ("free_bytes", detail.free_bytes),
             ("buffers_bytes", detail.buffers_bytes),
             ("cached_bytes", detail.cached_bytes),
@@ -296,7 +298,7 @@ impl Filesystem {
     fn check(&self, path: &Path<'_>) -> Result<(), Rejection> {
         let (mount, device, fs_type) = (&self.mount, &self.device, &self.fs_type);
         path.names(&[("mount", mount), ("device", device), ("fs_type", fs_type)])?;
-        path.all_at_least_zero(&[
+        path.bytes(&[
             ("total_bytes", self.total_bytes),
             ("used_bytes", self.used_bytes),
             ("available_bytes", self.available_bytes),
@@ -310,7 +312,7 @@ impl Filesystem {
 impl Disk {
     fn check(&self, path: &Path<'_>) -> Result<(), Rejection> {
         path.name("device", &self.device)?;
-        path.bytes_per_s(&[
+        path.bytes(&[
             ("read_bytes_per_s", self.read_bytes_per_s),
             ("write_bytes_per_s", self.write_bytes_per_s),
         ])?;
@@ -328,7 +330,7 @@ impl Disk {
 impl Network {
     fn check(&self, path: &Path<'_>) -> Result<(), Rejection> {
         path.name("interface", &self.interface)?;
-        path.bytes_per_s(&[
+        path.bytes(&[
             ("rx_bytes_per_s", self.rx_bytes_per_s),
             ("tx_bytes_per_s", self.tx_bytes_per_s),
         ])?;
@@ -347,8 +349,8 @@ impl Process {
     fn check(&self, path: &Path<'_>) -> Result<(), Rejection> {
         path.names(&[("name", &self.name), ("command", &self.command), ("user", &self.user)])?;
         path.share("cpu_percent", self.cpu_percent)?;
-        path.all_at_least_zero(&[
-            ("pid", self.pid),
+        path.at_least_zero("pid", self.pid)?;
+        path.bytes(&[
             ("memory_bytes", self.memory_bytes),
             ("read_bytes_per_s", self.read_bytes_per_s),
             ("write_bytes_per_s", self.write_bytes_per_s),
@@ -374,8 +376,10 @@ impl Gpu {
     fn check(&self, path: &Path<'_>) -> Result<(), Rejection> {
         path.names(&[("id", &self.id), ("name", &self.name)])?;
         path.share("utilisation_percent", self.utilisation_percent.unwrap_or(0.0))?;
-        path.at_least_zero("memory_used_bytes", self.memory_used_bytes.unwrap_or(0))?;
-        path.at_least_zero("memory_total_bytes", self.memory_total_bytes.unwrap_or(0))?;
+        path.bytes(&[
+            ("memory_used_bytes", self.memory_used_bytes.unwrap_or(0)),
+            ("memory_total_bytes", self.memory_total_bytes.unwrap_or(0)),
+        ])?;
         path.finite("celsius", self.celsius.unwrap_or(0.0))?;
         path.share("power_watts", self.power_watts.unwrap_or(0.0))
     }
@@ -397,7 +401,7 @@ impl Container {
         path.names(&[("id", &self.id), ("name", &self.name), ("image", &self.image)])?;
         path.names(&[("state", &self.state), ("health", &self.health)])?;
         path.share("cpu_percent", self.cpu_percent)?;
-        path.all_at_least_zero(&[
+        path.bytes(&[
             ("memory_bytes", self.memory_bytes),
             ("memory_limit_bytes", self.memory_limit_bytes),
             ("rx_bytes_per_s", self.rx_bytes_per_s),
@@ -408,8 +412,8 @@ impl Container {
 
 impl CustomMetric {
     fn check(&self, path: &Path<'_>) -> Result<(), Rejection> {
-        let (name, instance, unit) = (&self.name, &self.instance, &self.unit);
-        path.names(&[("name", name), ("instance", instance), ("unit", unit)])?;
+        path.text("name", &self.name, INDEXED_BYTES_MAX)?;
+        path.names(&[("instance", &self.instance), ("unit", &self.unit)])?;
         if self.value.is_finite() {
             return Ok(());
         }

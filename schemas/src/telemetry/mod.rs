@@ -38,6 +38,15 @@ pub const INSTANCES_MAX: usize = 1024;
 /// The longest name of an instance, in bytes: `PATH_MAX` on Linux.
 pub const NAME_BYTES_MAX: usize = 4096;
 
+/// The longest text that goes into an index of the database, in bytes; of what is sampled that is
+/// the name of a custom metric. The database takes no entry of more than 2.7 kB, and an insert that
+/// fails for it fails each time. Agents send at most 256.
+pub const INDEXED_BYTES_MAX: usize = 1024;
+
+/// The most bytes of anything, in all or a second: eight petabytes, and what a browser's numbers
+/// hold exactly. The sum of a sample's [`INSTANCES_MAX`] of them still is a number of the database.
+pub const BYTES_MAX: i64 = (1 << 53) - 1;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TelemetryFrame {
     /// Oldest first, at least one.

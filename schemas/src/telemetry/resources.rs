@@ -111,7 +111,8 @@ pub struct Inodes {
 impl Filesystem {
     /// Used of what an unprivileged user can have, in percent, as `df` prints it.
     pub fn used_percent(&self) -> f64 {
-        crate::numbers::percent_of(self.used_bytes, self.used_bytes + self.available_bytes)
+        let all = self.used_bytes.saturating_add(self.available_bytes);
+        crate::numbers::percent_of(self.used_bytes, all)
     }
 }
 

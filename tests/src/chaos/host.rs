@@ -17,12 +17,16 @@ use muster_agent::service::heartbeat;
 use muster_agent::simulate::SyntheticHost;
 use muster_nats::{headers, subjects};
 use muster_runtime::now_ms;
+use muster_schemas::HostId;
 use muster_schemas::codec::{decode, encode};
 use muster_schemas::control::{Reply, ResendRequest};
 use muster_schemas::inventory::{Inventory, InventoryItem, SystemInfo};
 use muster_schemas::logs::{LogFrame, LogLine, Severity};
-use muster_schemas::telemetry::TelemetryFrame;
-use muster_schemas::{Channel, HostId};
+use muster_schemas::numbers::round_fraction;
+use muster_schemas::signals::Signal;
+use muster_schemas::telemetry::{
+    Battery, Container, CustomMetric, Fan, Gpu, Sample, Sensor, SmartDisk, TelemetryFrame,
+};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
@@ -53,6 +57,7 @@ pub struct Host {
     random: SmallRng,
     started: Instant,
     last_at: i64,
+    kernel: i64,
     published: Published,
 }
 
@@ -67,6 +72,7 @@ impl Host {
             random,
             started: Instant::now(),
             last_at: 0,
+            kernel: 0,
             published: Published::default(),
         })
     }
@@ -98,7 +104,12 @@ impl Host {
         let first = (now_ms() - SAMPLES_PER_FRAME * SAMPLE_INTERVAL_MS).max(self.last_at + 1);
         let times = (0..SAMPLES_PER_FRAME).map(|place| first + place * SAMPLE_INTERVAL_MS);
         self.last_at = first + (SAMPLES_PER_FRAME - 1) * SAMPLE_INTERVAL_MS;
-        let samples = times.map(|at| self.values.sample(at, &mut self.random)).collect();
+        let samples = times.map(|at| {
+            let mut sample = self.values.sample(at, &mut self.random);
+            equip(&mut sample, &mut self.random);
+            sample
+        });
+        let samples = samples.collect();
         let frame = TelemetryFrame { samples };
         let seq = self.recorder.record(frame.clone(), now_ms())?;
         self.published.frame(seq, &frame);
@@ -123,21 +134,60 @@ impl Host {
 
     fn say_heartbeat(&mut self) -> Result<()> {
         let started = self.started;
-        let make = |journal: &_| heartbeat(journal, HEARTBEAT_INTERVAL, started);
+        let mut said = None;
+        let make =
+            |journal: &_| said.insert(heartbeat(journal, HEARTBEAT_INTERVAL, started)).clone();
         let seq = self.recorder.record_heartbeat(now_ms(), make);
-        let seq = seq.context("a heartbeat was not written to the journal")?;
-        self.published.note(Channel::Signals, seq);
+        let written = seq.zip(said).context("a heartbeat was not written to the journal")?;
+        self.published.signal(written.0, Signal::Heartbeat(written.1));
         Ok(())
     }
 
+    /// Now and then the same as before.
     fn say_inventory(&mut self) -> Result<()> {
-        let kernel = format!("6.{}", self.random.random_range(0..40));
+        self.kernel += self.random.random_range(0..3);
+        let kernel = format!("6.{}", self.kernel);
         let system = SystemInfo { kernel, ..SystemInfo::default() };
         let item = InventoryItem::System(Box::new(system));
-        let seq = self.recorder.record(Inventory { at: now_ms(), item }, now_ms())?;
-        self.published.note(Channel::Inventory, seq);
+        let inventory = Inventory { at: now_ms(), item };
+        let seq = self.recorder.record(inventory.clone(), now_ms())?;
+        self.published.inventory(seq, &inventory);
         Ok(())
     }
+}
+
+/// Gives a sample some of everything that has a table of its own.
+fn equip(sample: &mut Sample, random: &mut SmallRng) {
+    let mut share = || round_fraction(random.random_range(0.0..100.0));
+    sample.sensors =
+        ["cpu", "disk"].map(|name| Sensor { name: name.into(), celsius: share() }).into();
+    sample.batteries =
+        vec![Battery { name: "BAT0".into(), charge_percent: share(), ..Battery::default() }];
+    sample.containers = ["web", "db"]
+        .map(|name| Container {
+            id: format!("0123456789{}", name.len()),
+            name: name.into(),
+            cpu_percent: share(),
+            memory_bytes: sample.at % 1_000_003,
+            ..Container::default()
+        })
+        .into();
+    let wear_percent = Some(share());
+    let (device, model) = ("sda".into(), "Disk of chaos".into());
+    sample.smart_disks =
+        vec![SmartDisk { device, model, passed: true, wear_percent, ..SmartDisk::default() }];
+    sample.fans = vec![Fan { name: "fan1".into(), rpm: random.random_range(0..5000) }];
+    let memory_used_bytes = Some(random.random_range(0..1 << 33));
+    let (id, name) = ("0".into(), "Card of chaos".into());
+    sample.gpus = vec![Gpu { id, name, memory_used_bytes, ..Gpu::default() }];
+    sample.custom = ["in", "out"]
+        .map(|queue| CustomMetric {
+            name: "queue".into(),
+            instance: format!("{{q=\"{queue}\"}}"),
+            value: random.random(),
+            unit: "jobs".into(),
+        })
+        .into();
 }
 
 /// Sends what the journal holds and serves what is asked for again, until told to stop.

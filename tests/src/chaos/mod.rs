@@ -8,6 +8,7 @@
 mod host;
 mod plan;
 mod published;
+mod state;
 mod strike;
 mod verify;
 
@@ -46,6 +47,8 @@ const LINE_EVERY: Duration = Duration::from_millis(150);
 
 const SERVICES: [&str; 5] =
     ["ingest-worker-1", "ingest-worker-2", "alert-worker-1", "agent-1", "agent-2"];
+
+const INGEST_WORKERS: [&str; 2] = ["ingest-worker-1", "ingest-worker-2"];
 
 const PARTS: [&str; 7] = [
     "ingest-worker-1",
@@ -133,6 +136,8 @@ async fn start() -> Result<Stack> {
     let settings = [
         // Small batches: more transactions to be struck in the middle.
         ("MUSTER_INGEST_WORKER_BATCH_MESSAGES", "40"),
+        // Shorter than most pauses: the other worker is given what a paused one still holds.
+        ("MUSTER_INGEST_WORKER_ACK_WAIT", "2s"),
         ("MUSTER_AGENT_SAMPLE_INTERVAL", "1s"),
         ("MUSTER_AGENT_PUBLISH_INTERVAL", "2s"),
         ("MUSTER_AGENT_HEARTBEAT_INTERVAL", "2s"),
@@ -197,6 +202,11 @@ async fn reckon(
     let ended = revive(stack, &SERVICES, &BTreeSet::from(agents))?;
     let database = Database::connect(&stack.postgres_url()).await?;
     verify(&database, bus, claims).await?;
+    // Nobody else may make the same buckets at the same time.
+    for worker in INGEST_WORKERS {
+        stack.stop(worker).await?;
+    }
+    state::rollups(&database).await?;
     Ok(Verdict {
         blows: tally.blows,
         ended_by_themselves: tally.ended_by_themselves + ended,

@@ -2,21 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use muster_schemas::Channel;
+use muster_schemas::inventory::Inventory;
 use muster_schemas::logs::LogFrame;
+use muster_schemas::signals::{Heartbeat, Signal};
 use muster_schemas::telemetry::{Process, Sample, TelemetryFrame};
+use serde_json::Value;
 
 /// One row: when, which of a host's several, and a value of it.
 pub type Row = (i64, String, f64);
 
 /// The tables that are compared, and how a row of each is read.
-pub const TABLES: [(&str, &str); 6] = [
+pub const TABLES: [(&str, &str); 13] = [
     ("host_samples", "uptime_s || ':' || memory_used_bytes, cpu_usage_percent"),
-    ("filesystem_samples", "mount, used_bytes"),
-    ("disk_samples", "device, read_bytes_per_s"),
-    ("network_samples", "interface, rx_bytes_per_s"),
+    ("filesystem_samples", "mount || ':' || available_bytes, used_bytes"),
+    ("disk_samples", "device || ':' || write_bytes_per_s, read_bytes_per_s"),
+    ("network_samples", "interface || ':' || tx_bytes_per_s, rx_bytes_per_s"),
     ("process_samples", "pid || ':' || name, cpu_percent"),
+    ("sensor_samples", "sensor, celsius"),
+    ("fan_samples", "fan, rpm"),
+    ("battery_samples", "battery, charge_percent"),
+    ("gpu_samples", "gpu || ':' || name, coalesce(memory_used_bytes, -1)"),
+    ("smart_samples", "device || ':' || model || ':' || passed, coalesce(wear_percent, -1)"),
+    ("container_samples", "container_id || ':' || name || ':' || memory_bytes, cpu_percent"),
+    ("custom_samples", "metric || ':' || instance || ':' || unit, value"),
     ("log_lines", "seq || ':' || line || ':' || message, severity"),
 ];
 
@@ -26,13 +35,17 @@ pub struct Published {
     pub rows: BTreeMap<&'static str, Vec<Row>>,
     /// The highest number of each channel: all below it were published too.
     pub last: BTreeMap<Channel, i64>,
+    pub newest_sample: Option<Sample>,
+    /// The newest, with its number.
+    pub heartbeat: Option<(i64, Heartbeat)>,
+    /// By kind, in the order in which they were said: when, and what.
+    pub inventories: BTreeMap<String, Vec<(i64, Value)>>,
     /// How often each number came.
     count: BTreeMap<Channel, i64>,
 }
 
 impl Published {
-    /// A message of a kind of which only the number is compared.
-    pub fn note(&mut self, channel: Channel, seq: i64) {
+    fn note(&mut self, channel: Channel, seq: i64) {
         let last = self.last.entry(channel).or_default();
         *last = seq.max(*last);
         *self.count.entry(channel).or_default() += 1;
@@ -51,6 +64,20 @@ impl Published {
         }
     }
 
+    pub fn signal(&mut self, seq: i64, signal: Signal) {
+        self.note(Channel::Signals, seq);
+        if let Signal::Heartbeat(heartbeat) = signal {
+            self.heartbeat = Some((seq, heartbeat));
+        }
+    }
+
+    pub fn inventory(&mut self, seq: i64, inventory: &Inventory) {
+        self.note(Channel::Inventory, seq);
+        let mut said = serde_json::to_value(inventory).expect("an inventory is plain data");
+        let kind = said["kind"].as_str().unwrap_or_default().to_owned();
+        self.inventories.entry(kind).or_default().push((inventory.at, said["detail"].take()));
+    }
+
     /// Whether the numbers are without holes, as a journal gives them.
     pub fn is_whole(&self) -> bool {
         self.last == self.count
@@ -66,20 +93,54 @@ impl Published {
 
     fn sample(&mut self, sample: &Sample) {
         let at = sample.at;
+        self.newest_sample = Some(sample.clone());
         let what = format!("{}:{}", sample.uptime_s, sample.memory.used_bytes);
         self.row("host_samples", at, what, sample.cpu.usage_percent.into());
         for item in &sample.filesystems {
-            self.row("filesystem_samples", at, item.mount.clone(), item.used_bytes as f64);
+            let what = format!("{}:{}", item.mount, item.available_bytes);
+            self.row("filesystem_samples", at, what, item.used_bytes as f64);
         }
         for item in &sample.disks {
-            self.row("disk_samples", at, item.device.clone(), item.read_bytes_per_s as f64);
+            let what = format!("{}:{}", item.device, item.write_bytes_per_s);
+            self.row("disk_samples", at, what, item.read_bytes_per_s as f64);
         }
         for item in &sample.networks {
-            self.row("network_samples", at, item.interface.clone(), item.rx_bytes_per_s as f64);
+            let what = format!("{}:{}", item.interface, item.tx_bytes_per_s);
+            self.row("network_samples", at, what, item.rx_bytes_per_s as f64);
         }
         for process in processes(sample) {
             let what = format!("{}:{}", process.pid, process.name);
             self.row("process_samples", at, what, process.cpu_percent.into());
+        }
+        self.hardware(sample);
+        for item in &sample.containers {
+            let what = format!("{}:{}:{}", item.id, item.name, item.memory_bytes);
+            self.row("container_samples", at, what, item.cpu_percent.into());
+        }
+        for item in &sample.custom {
+            let what = format!("{}:{}:{}", item.name, item.instance, item.unit);
+            self.row("custom_samples", at, what, item.value);
+        }
+    }
+
+    fn hardware(&mut self, sample: &Sample) {
+        let at = sample.at;
+        for item in &sample.sensors {
+            self.row("sensor_samples", at, item.name.clone(), item.celsius.into());
+        }
+        for item in &sample.fans {
+            self.row("fan_samples", at, item.name.clone(), item.rpm as f64);
+        }
+        for item in &sample.batteries {
+            self.row("battery_samples", at, item.name.clone(), item.charge_percent.into());
+        }
+        for item in &sample.gpus {
+            let used = item.memory_used_bytes.unwrap_or(-1);
+            self.row("gpu_samples", at, format!("{}:{}", item.id, item.name), used as f64);
+        }
+        for item in &sample.smart_disks {
+            let what = format!("{}:{}:{}", item.device, item.model, item.passed);
+            self.row("smart_samples", at, what, item.wear_percent.unwrap_or(-1.0).into());
         }
     }
 

@@ -7,17 +7,20 @@ use anyhow::{Context, Result, anyhow, ensure};
 use muster_agent::recorder::Recorder;
 use muster_nats::Stream;
 use muster_schemas::codec::decode;
+use muster_schemas::inventory::Inventory;
 use muster_schemas::logs::LogFrame;
+use muster_schemas::signals::Signal;
 use muster_schemas::telemetry::TelemetryFrame;
 use muster_schemas::{Channel, ContentType, Envelope, HostId};
 
 use super::published::{Published, Row, TABLES, compare};
+use super::state;
 use crate::bus::Bus;
 use crate::database::Database;
 use crate::wait::within;
 
-/// How long the workers may take for what is left when peace returns: it includes a redelivery of
-/// what a worker held when it was killed, which the broker waits 30 s for.
+/// How long the workers may take for what is left when peace returns: it includes what the broker
+/// lost and the hosts are asked for again, half a minute after it is known to be missing.
 const SETTLE_MAX: Duration = Duration::from_secs(90);
 
 /// A host and what it said under one epoch.
@@ -37,17 +40,23 @@ pub fn read_journal(recorder: &Recorder) -> Result<Published> {
         let mut again = recorder.read_again(channel, epoch, 1, last)?;
         ensure!(again.missing.is_empty(), "the journal lacks {channel} {:?}", again.missing);
         while let Some((ticket, record)) = again.next_acknowledged()? {
+            let (seq, kind, format) = (ticket.seq, ticket.kind, ContentType::Msgpack);
             match channel {
                 Channel::Telemetry => {
-                    let frame: Envelope<TelemetryFrame> =
-                        decode(ContentType::Msgpack, &record.payload)?;
-                    published.frame(ticket.seq, &frame.body);
+                    let frame: Envelope<TelemetryFrame> = decode(format, &record.payload)?;
+                    published.frame(seq, &frame.body);
                 }
                 Channel::Logs => {
-                    let frame: Envelope<LogFrame> = decode(ContentType::Msgpack, &record.payload)?;
-                    published.lines(ticket.seq, &frame.body);
+                    let frame: Envelope<LogFrame> = decode(format, &record.payload)?;
+                    published.lines(seq, &frame.body);
                 }
-                _ => published.note(channel, ticket.seq),
+                Channel::Signals => {
+                    published.signal(seq, Signal::decode(kind, format, &record.payload)?.body);
+                }
+                Channel::Inventory => {
+                    let inventory = Inventory::decode(kind, format, &record.payload)?;
+                    published.inventory(seq, &inventory.body);
+                }
             }
         }
     }
@@ -68,6 +77,9 @@ pub async fn verify(database: &Database, bus: &Bus, claims: &[Claim]) -> Result<
             compare(published, &stored)
                 .map_err(|reason| anyhow!("{table} of {}: {reason}", claim.host))?;
         }
+        state::newest(database, claim).await.with_context(|| format!("of {}", claim.host))?;
+        state::history(database, claim).await.with_context(|| format!("of {}", claim.host))?;
+        state::nothing_missing(database, &claim.host).await?;
     }
     let dead = bus.context.get_stream(Stream::Dead.name()).await?;
     let letters = dead.cached_info().state.messages;

@@ -25,6 +25,7 @@ mod repair;
 mod replay;
 mod restore;
 mod retention;
+mod rollup_lasting;
 mod rollup_oracle;
 mod rollup_queries;
 mod rollups;

@@ -9,6 +9,8 @@ use muster_runtime::now_ms;
 use muster_schemas::codec::encode;
 use muster_tests::bus::{Bus, TestHost};
 use muster_tests::wait::{eventually, expect};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use crate::setup::{Running, start_ingest};
@@ -50,8 +52,15 @@ fn deep() -> Value {
     (0..300).fold(json!(1), |inner, _| json!([inner]))
 }
 
+/// What no compression makes any shorter.
+fn random_text(bytes: usize) -> String {
+    let mut random = SmallRng::seed_from_u64(7);
+    (0..bytes).map(|_| random.random_range('!'..='~')).collect()
+}
+
 fn telemetry() -> Kind {
-    let good = serde_json::to_value(TestHost::new("web-1").frame(1, &[now_ms()])).unwrap();
+    let mut good = serde_json::to_value(TestHost::new("web-1").frame(1, &[now_ms()])).unwrap();
+    good["body"]["samples"][0]["custom"] = json!([{"name": "queue", "value": 1.0}]);
     Kind { subject: "telemetry.web-1", channel: "telemetry", good }
 }
 
@@ -90,6 +99,10 @@ fn system() -> Kind {
 fn spoiled_telemetry(good: &Value) -> Vec<Spoiled> {
     let interface = good["body"]["samples"][0]["networks"][0].clone();
     let twice = json!([interface, interface]);
+    let endless = json!([{
+        "mount": "/bucket", "device": "s3", "fs_type": "fuse",
+        "total_bytes": 1, "used_bytes": 1, "available_bytes": i64::MAX,
+    }]);
     vec![
         ("/v", json!(2), "envelope version 2"),
         ("/v", json!(-1), "v: "),
@@ -111,6 +124,9 @@ fn spoiled_telemetry(good: &Value) -> Vec<Spoiled> {
         ("/body/samples/0/cpu/cores_percent/1", json!("5"), "cpu.cores_percent[1]: "),
         ("/body/samples/0/memory/used_bytes", json!(u64::MAX), "memory.used_bytes: "),
         ("/body/samples/0/memory/used_bytes", json!(null), "memory.used_bytes: "),
+        ("/body/samples/0/memory/used_bytes", json!(1_i64 << 53), "used_bytes is 9007199254740992"),
+        ("/body/samples/0/filesystems", endless, "filesystems[0].available_bytes is 92233720"),
+        ("/body/samples/0/custom/0/name", json!(random_text(1025)), "custom[0].name is "),
         ("/body/samples/0/networks", twice, "networks[1].interface is \"eth0\""),
         ("/body/samples/0/networks/0/interface", deep(), "networks[0].interface: "),
         ("/body/samples/0/networks/0/interface", json!("\u{0}"), "networks[0].interface is "),
@@ -318,6 +334,25 @@ async fn poison_of_every_kind_is_set_aside_with_its_reason_and_alters_nothing() 
     check_neighbours(&running, &telemetry.good, of_telemetry.len() + 1).await;
     let lines = logs.good["body"]["lines"].as_array().unwrap().len() * (of_logs.len() + 1);
     assert_eq!(running.database.count("log_lines").await.unwrap(), lines as i64);
+}
+
+/// Intake knows what the indexes of the schema take. An operator may add one, a limit may be
+/// forgotten: what the database can never take must not be tried for ever.
+#[tokio::test]
+async fn a_limit_of_the_database_that_intake_does_not_know_costs_one_message() {
+    let running = start_ingest(1).await;
+    let index = "CREATE INDEX ON custom_samples (instance)";
+    running.database.client.batch_execute(index).await.unwrap();
+    let kind = telemetry();
+    let poison = [Poison::msgpack("index row", |good| {
+        let mut message = good.clone();
+        message["body"]["samples"][0]["custom"][0]["instance"] = json!(random_text(4096));
+        encode(&message)
+    })];
+    let sent = publish_between(&running.bus, &kind, 1, &poison).await;
+    accounted(&running, "telemetry", &[1]).await;
+    check_dead_letters(&running, "dead.telemetry", &sent).await;
+    check_neighbours(&running, &kind.good, 2).await;
 }
 
 /// Each is there once and whole, with its reason.

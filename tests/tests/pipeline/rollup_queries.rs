@@ -10,7 +10,7 @@ use muster_ingest_worker::io::to_postgres::Store;
 use muster_runtime::database::pool;
 use muster_runtime::now_ms;
 use muster_schemas::metrics::METRICS;
-use muster_schemas::telemetry::{CustomMetric, TelemetryFrame};
+use muster_schemas::telemetry::{CustomMetric, Filesystem, TelemetryFrame};
 use muster_schemas::{ENVELOPE_VERSION, Envelope};
 use muster_tests::api::Api;
 use muster_tests::bus::TestHost;
@@ -45,7 +45,7 @@ const ASKED: &[(&str, &str, &str, &str)] = &[
         "filesystem.used_percent",
         "filesystem_samples",
         "mount",
-        "used_bytes * 100.0 / (used_bytes + available_bytes)",
+        "used_bytes * 100.0 / (used_bytes::numeric + available_bytes)",
     ),
     ("interface.tx_bytes_per_s", "network_samples", "interface", "tx_bytes_per_s"),
     ("custom.queue", "custom_samples", "instance", "value"),
@@ -62,6 +62,13 @@ fn frames(now: i64) -> Vec<Envelope<TelemetryFrame>> {
         let (name, unit) = ("queue".into(), "jobs".into());
         let value = random.random_range(0.0..1e6);
         sample.custom = vec![CustomMetric { name, instance, value, unit }];
+        // As it may have been stored before intake had a bound.
+        sample.filesystems.push(Filesystem {
+            mount: "/bucket".into(),
+            used_bytes: i64::MAX,
+            available_bytes: i64::MAX - at,
+            ..Filesystem::default()
+        });
         sample
     };
     let id = TestHost::new(HOST).id;

@@ -28,12 +28,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use muster_runtime::time::now_ms;
-use muster_schemas::telemetry::{INSTANCES_MAX, NAME_BYTES_MAX, Process, Sample};
+use muster_schemas::telemetry::{Process, Sample};
 
 use self::host::{Host, boot_clock_ms};
 use self::processes::ProcessTable;
 use self::slow::lock;
 use self::source::{Collect, Moment, Source};
+use crate::logic::fit::{Unfit, fit};
 use crate::logic::mask::Masks;
 
 /// What an operator may set of it.
@@ -146,6 +147,8 @@ pub struct Collectors {
     masked: Vec<String>,
     masks_error: Option<String>,
     processes_error: Option<String>,
+    /// What of the last sample could not be sent as it was.
+    unfit: Unfit,
     slow: SlowSources,
     /// Whether this one makes the slow sources, or shows those of another.
     is_main: bool,
@@ -175,6 +178,7 @@ impl Collectors {
             masked: Vec::new(),
             masks_error: None,
             processes_error: None,
+            unfit: Unfit::new(),
             slow,
             is_main,
         };
@@ -253,7 +257,7 @@ impl Collectors {
             let result = table.collect(now, &mut sample);
             self.processes_error = result.err().map(|trouble| trouble.to_string());
         }
-        fit(&mut sample);
+        self.unfit = fit(&mut sample);
         sample
     }
 
@@ -273,26 +277,11 @@ impl Collectors {
         {
             errors.insert(PROCESSES.into(), error.clone());
         }
+        for (collector, what) in &self.unfit {
+            errors.entry((*collector).into()).or_insert_with(|| what.clone());
+        }
         errors
     }
-}
-
-/// A sample with more of one kind than may travel, or with a name that may not, would be refused
-/// whole. Names come from runtimes and from devices, which may say anything.
-fn fit(sample: &mut Sample) {
-    let fits = |name: &String| name.len() <= NAME_BYTES_MAX && !name.contains('\0');
-    sample.containers.retain(|c| [&c.name, &c.image, &c.state].into_iter().all(fits));
-    sample.smart_disks.retain(|disk| fits(&disk.model) && fits(&disk.serial));
-    sample.gpus.retain(|gpu| fits(&gpu.name));
-    sample.filesystems.retain(|f| [&f.mount, &f.device].into_iter().all(fits));
-    sample.cpu.cores_percent.truncate(INSTANCES_MAX);
-    sample.filesystems.truncate(INSTANCES_MAX);
-    sample.disks.truncate(INSTANCES_MAX);
-    sample.networks.truncate(INSTANCES_MAX);
-    sample.sensors.truncate(INSTANCES_MAX);
-    sample.fans.truncate(INSTANCES_MAX);
-    sample.containers.truncate(INSTANCES_MAX);
-    sample.custom.truncate(INSTANCES_MAX);
 }
 
 #[cfg(test)]

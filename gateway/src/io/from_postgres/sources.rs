@@ -88,7 +88,7 @@ pub(super) fn over_samples(table: Table, figure: &'static str) -> &'static str {
             "coalesce(swap_used_bytes * 100.0 / nullif(swap_total_bytes, 0), 0)"
         }
         (Table::Filesystems, "used_percent") => {
-            "coalesce(used_bytes * 100.0 / nullif(used_bytes + available_bytes, 0), 0)"
+            "coalesce(used_bytes * 100.0 / nullif(used_bytes::numeric + available_bytes, 0), 0)"
         }
         (Table::Filesystems, "inodes_used_percent") => {
             "inodes_used * 100.0 / nullif(inodes_total, 0)"

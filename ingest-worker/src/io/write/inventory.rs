@@ -3,6 +3,8 @@
 //! One message at a time: hosts send one at their start and on a change, and each may be compared
 //! with the one before it in the same batch.
 
+use std::time::SystemTime;
+
 use muster_runtime::time::system_time;
 use muster_schemas::Envelope;
 use muster_schemas::inventory::{Inventory, InventoryItem, SystemInfo};
@@ -53,10 +55,42 @@ async fn record(
             LIMIT 1
         )";
     let changed = transaction.execute(sql, &[&host, &kind, &at, &detail]).await?;
+    if newest == 0 && changed == 1 {
+        mend_history(transaction, host, kind, at).await?;
+    }
     if let (1, InventoryItem::System(system)) = (newest, &message.body.item) {
         update_host(transaction, host, system).await?;
     }
     Ok(newest + changed)
+}
+
+/// One that came late stands between others now. What follows it may say the same as it, and needs
+/// no row; and the newest may have had none because nothing had come in between.
+async fn mend_history(
+    transaction: &Transaction<'_>,
+    host: &str,
+    kind: &str,
+    at: SystemTime,
+) -> Result<(), Error> {
+    let sql = "
+        WITH around AS (
+            SELECT id, detail = lag(detail) OVER (ORDER BY at, id) AS is_same
+            FROM host_inventory_history WHERE host_id = $1 AND kind = $2 AND at >= $3
+        )
+        DELETE FROM host_inventory_history AS h USING around
+        WHERE h.id = around.id AND around.is_same";
+    transaction.execute(sql, &[&host, &kind, &at]).await?;
+    let sql = "
+        INSERT INTO host_inventory_history (host_id, kind, at, detail)
+        SELECT host_id, kind, at, detail FROM host_inventory AS newest
+        WHERE host_id = $1 AND kind = $2 AND detail IS DISTINCT FROM (
+            SELECT detail FROM host_inventory_history AS h
+            WHERE h.host_id = $1 AND h.kind = $2 AND h.at <= newest.at
+            ORDER BY h.at DESC, h.id DESC
+            LIMIT 1
+        )";
+    transaction.execute(sql, &[&host, &kind]).await?;
+    Ok(())
 }
 
 async fn update_host(
