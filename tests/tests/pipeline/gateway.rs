@@ -75,6 +75,7 @@ async fn what_is_wrong_is_refused_with_one_plain_sentence() {
     let refused = Api::sign_in(url, "admin", "not the password").await.err().unwrap().to_string();
     assert!(refused.contains("401"), "{refused}");
     let api = sign_in(&running).await;
+    wait_for_host(&api).await;
     for (path, status) in [
         ("/hosts/nobody", 404),
         ("/hosts/NOT-AN-ID", 404),
