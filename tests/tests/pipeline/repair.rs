@@ -166,21 +166,19 @@ async fn a_gap_waits_for_its_host_and_is_then_repaired_or_lost_with_its_cause() 
     let open = channel(&running, "web-1", "").await.unwrap();
     assert_eq!((&open["percent"], &open["repaired"]), (&83.05.into(), &0.into()), "{open}");
     let listed = &open["gaps"][0];
-    assert_eq!(
-        (&listed["state"], &listed["from"], &listed["to"]),
-        (&"open".into(), &30.into(), &39.into())
-    );
+    let span = (&listed["from"], &listed["to"]);
+    assert_eq!((&listed["state"], span), (&"open".into(), (&30.into(), &39.into())));
     for (field, seq) in [("from_at", 30), ("to_at", 39)] {
         let off = listed[field].as_i64().unwrap() - (begin + seq * MINUTE);
         assert!(off.abs() < 2 * MINUTE, "{field} is off by {off} ms: {open}");
     }
 
-    let asked =
-        answer_resends(&running.bus, &host, (30..=34).map(frame).collect(), LossCause::Dropped);
+    let held = (30..=34).map(frame).collect();
+    let asked = answer_resends(&running.bus, &host, held, LossCause::Dropped);
     let settled = eventually("a half is repaired and the other lost", async || {
         let channel = channel(&running, "web-1", "").await?;
-        let counts = (channel["repaired"].as_i64(), channel["lost"].as_i64());
-        expect(counts, (Some(5), Some(5))).map(|()| channel)
+        expect((channel["repaired"].as_i64(), channel["lost"].as_i64()), (Some(5), Some(5)))?;
+        Ok(channel)
     })
     .await;
     let gaps = settled["gaps"].as_array().unwrap();
