@@ -115,7 +115,7 @@ fn each_rejection_names_the_field_the_value_and_what_is_allowed() {
         ),
         (
             |f| f.body.samples[0].memory.used_bytes = -1,
-            "body.samples[0].memory.used_bytes is -1, expected 0 or more",
+            "body.samples[0].memory.used_bytes is -1, expected 0 to 9007199254740991",
         ),
         (
             |f| f.body.samples[0].filesystems[0].mount = "a\0b".into(),
