@@ -91,7 +91,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let store = Arc::new(Store::new(pool));
     let meters = Meters::default();
     tasks.spawn(showing::show(meters.clone(), stop.clone()));
-    let worker = Worker { config, context, store, kept, meters, health, stop };
+    let behind = Arc::new(std::array::from_fn(|_| watch::channel(false).0));
+    let worker = Worker { config, context, store, kept, meters, health, stop, behind };
     worker.start_loops(&mut tasks);
     tasks.spawn(worker.clone().pipeline::<TelemetryFrame>(ConsumerName::IngestTelemetry));
     tasks.spawn(worker.clone().pipeline::<LogFrame>(ConsumerName::IngestLogs));
@@ -138,6 +139,8 @@ struct Worker {
     meters: Meters,
     health: Health,
     stop: CancellationToken,
+    /// For each channel, whether what is taken from its stream has waited there for long.
+    behind: Arc<[watch::Sender<bool>; Channel::ALL.len()]>,
 }
 
 impl Worker {
@@ -171,6 +174,7 @@ impl Worker {
         // What was stored under an id is an id.
         let kept = move |host: &str| host.parse().map_or(0, |host| kept.samples_ms(&host));
         Rollups::new(self.store.pool().clone(), Timing::default(), Arc::new(kept))
+            .waiting_for(self.is_behind(Channel::Telemetry))
     }
 
     async fn pipeline<T: Write>(self, consumer: ConsumerName) -> Result<()> {
@@ -184,12 +188,11 @@ impl Worker {
             .ack_wait(self.config.ack_wait);
         let every = source.sign_of_life_every();
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
-        let (behind, is_behind) = watch::channel(false);
-        let reader = tokio::spawn(self.clone().read_batches::<T>(source, behind, sender));
+        let reader = tokio::spawn(self.clone().read_batches::<T>(source, sender));
         let batches = Arc::new(Mutex::new(batches));
         let mut writers = JoinSet::new();
         if writers_of(T::CHANNEL) > 1 {
-            writers.spawn(self.clone().store_fresh::<T>(consumer, limits, is_behind));
+            writers.spawn(self.clone().store_fresh::<T>(consumer, limits));
         }
         for _ in 0..writers_of(T::CHANNEL) {
             writers.spawn(self.clone().write_batches::<T>(consumer, batches.clone(), every));
@@ -205,13 +208,12 @@ impl Worker {
     async fn read_batches<T: Write>(
         self,
         mut source: BatchSource,
-        behind: watch::Sender<bool>,
         batches: mpsc::Sender<Batch<T>>,
     ) {
         source.open().await;
         loop {
             let messages = source.next().await;
-            self.look_behind(&behind, &messages);
+            self.look_behind(T::CHANNEL, &messages);
             let sorted = sort_by::<T>(&incoming(&messages), self.kept.rules());
             let batch = Batch { messages, sorted };
             if !source.hand_on(&batches, batch, |batch| batch.messages.as_slice()).await {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use deadpool_postgres::{Object, Pool};
 use muster_runtime::time::system_time;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -37,6 +38,10 @@ const DUE_MAX: i64 = 25_000;
 /// An hour of a host that could not be made is left out for so long: whatever the reason was,
 /// trying it in every pass would only hide the rest of the log.
 const ASIDE_FOR: Duration = Duration::from_secs(900);
+
+/// Then hours are made although the worker is still behind: charts of many hours that are not made
+/// are slow, and a worker may be behind for days.
+const WAITING_MAX: Duration = Duration::from_secs(900);
 
 /// When an hour is due.
 #[derive(Debug, Clone, Copy)]
@@ -64,11 +69,31 @@ pub struct Rollups {
     /// The last thing that was complained of: it is said once, not once a pass.
     complaint: Option<String>,
     set_aside: HashMap<(String, i64), Instant>,
+    /// Whether the worker is far behind.
+    behind: Option<watch::Receiver<bool>>,
+    waiting_since: Option<Instant>,
 }
 
 impl Rollups {
     pub fn new(pool: Pool, timing: Timing, kept: Kept) -> Self {
-        Self { pool, timing, kept, complaint: None, set_aside: HashMap::new() }
+        let (complaint, set_aside) = (None, HashMap::new());
+        Self { pool, timing, kept, complaint, set_aside, behind: None, waiting_since: None }
+    }
+
+    /// Waits while the worker is far behind, though not for ever: a backlog would have its hours
+    /// made again and again while it comes, at the cost of its coming. Charts read what is not
+    /// made from samples meanwhile.
+    #[must_use]
+    pub fn waiting_for(self, behind: watch::Receiver<bool>) -> Self {
+        Self { behind: Some(behind), ..self }
+    }
+
+    fn is_to_wait(&mut self) -> bool {
+        if !self.behind.as_ref().is_some_and(|behind| *behind.borrow()) {
+            self.waiting_since = None;
+            return false;
+        }
+        self.waiting_since.get_or_insert_with(Instant::now).elapsed() < WAITING_MAX
     }
 
     /// Works until told to stop.
@@ -79,6 +104,9 @@ impl Rollups {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = passes.tick() => {}
+            }
+            if self.is_to_wait() {
+                continue;
             }
             match self.pass(partitions, &stop).await {
                 Ok(0) => self.complaint = None,
@@ -100,7 +128,7 @@ impl Rollups {
         let mut closed: BTreeMap<i64, bool> = BTreeMap::new();
         let mut done = 0;
         for due in in_turns(due) {
-            if stop.is_cancelled() {
+            if stop.is_cancelled() || self.is_to_wait() {
                 break;
             }
             if let Entry::Vacant(unknown) = closed.entry(due.hour) {

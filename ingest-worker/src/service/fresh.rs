@@ -11,6 +11,7 @@ use muster_nats::consume::BatchLimits;
 use muster_nats::fresh::FreshSource;
 use muster_nats::publish::retry_delay;
 use muster_runtime::time::{duration_ms, now_ms};
+use muster_schemas::Channel;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
@@ -25,15 +26,19 @@ impl Worker {
     /// Looks at what was just taken from the stream, and says when it has become late.
     pub(super) fn look_behind(
         &self,
-        behind: &watch::Sender<bool>,
+        channel: Channel,
         messages: &[async_nats::jetstream::Message],
     ) {
         let waited_ms = now_ms() - oldest_at(messages);
         let limit_ms = duration_ms(self.config.fresh_after);
-        behind.send_if_modified(|behind| {
+        self.behind[usize::from(channel.index())].send_if_modified(|behind| {
             let was = std::mem::replace(behind, is_behind(*behind, waited_ms, limit_ms));
             was != *behind
         });
+    }
+
+    pub(super) fn is_behind(&self, channel: Channel) -> watch::Receiver<bool> {
+        self.behind[usize::from(channel.index())].subscribe()
     }
 
     /// Stores what is fresh whenever the worker is behind, until told to stop.
@@ -41,8 +46,8 @@ impl Worker {
         self,
         consumer: ConsumerName,
         limits: BatchLimits,
-        mut behind: watch::Receiver<bool>,
     ) -> Result<()> {
+        let mut behind = self.is_behind(T::CHANNEL);
         for attempt in 1.. {
             let is_late = tokio::select! {
                 is_late = behind.wait_for(|behind| *behind) => is_late.is_ok(),
