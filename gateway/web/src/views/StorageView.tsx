@@ -2,7 +2,7 @@
 import type { GroupKept, GroupSize, Storage } from '../io/contract-storage';
 import { bytes, count, duration, MISSING, utcDay } from '../logic/format';
 import { groupHint, groupWords, kept } from '../logic/retention-form';
-import { about, bytesPerRow, daysLeft, oldestOf, partOf } from '../logic/storage';
+import { about, beginOf, bytesPerRow, daysLeft, growthOf, oldestOf, partOf, timeLeft } from '../logic/storage';
 import { Figure, NumberCell, ShareBar } from './parts';
 
 const ENGINES: Record<string, string> = { plain: 'plain PostgreSQL', timescale: 'PostgreSQL with TimescaleDB' };
@@ -10,11 +10,12 @@ const ENGINES: Record<string, string> = { plain: 'plain PostgreSQL', timescale: 
 export function StorageFigures({ storage }: { storage: Storage }) {
   const oldest = oldestOf(storage);
   const left = daysLeft(storage);
-  const room = storage.free_bytes === null ? '' : `${bytes(storage.free_bytes)} free${left === null ? '' : `, enough for ${count(left)} days`}`;
+  const growth = growthOf(storage);
+  const room = storage.free_bytes === null ? '' : `${bytes(storage.free_bytes)} free${left === null ? '' : `, enough for ${timeLeft(left)}`}`;
   return (
     <section className="now now-four" aria-label="In all" data-testid="storage">
       <Figure name="Database" value={bytes(storage.database_bytes)} detail={room === '' ? (ENGINES[storage.engine] ?? storage.engine) : room} />
-      <Figure name="Growth" value={storage.bytes_per_day === 0 ? MISSING : `${bytes(storage.bytes_per_day)} a day`} detail={storage.bytes_per_day === 0 ? 'known after a first whole day' : 'the mean of the last seven whole days'} />
+      <Figure name="Growth" value={growth === null ? MISSING : `${bytes(growth)} a day`} detail={growth === null ? 'known after a first whole day' : 'the mean of the last seven whole days'} />
       <Figure name="A host" value={storage.bytes_per_host === null ? MISSING : bytes(storage.bytes_per_host)} detail={`the mean of ${count(storage.hosts)} ${storage.hosts === 1 ? 'host' : 'hosts'}`} />
       <Figure name="Oldest data" value={oldest === null ? MISSING : utcDay(oldest)} detail={oldest === null ? 'nothing is stored yet' : `${duration(Math.max(0, storage.at - oldest))} ago`} />
     </section>
@@ -46,7 +47,7 @@ export function StorageGroups({ storage, kept: groups }: StorageGroupsProps) {
         </thead>
         <tbody>
           {storage.groups.map((group) => (
-            <GroupRow key={group.group} group={group} whole={storage.database_bytes} keepDays={groups.find((one) => one.group === group.group)?.keep_days ?? null} />
+            <GroupRow key={group.group} group={group} begin={beginOf(group, storage)} whole={storage.database_bytes} keepDays={groups.find((one) => one.group === group.group)?.keep_days ?? null} />
           ))}
         </tbody>
       </table>
@@ -54,7 +55,7 @@ export function StorageGroups({ storage, kept: groups }: StorageGroupsProps) {
   );
 }
 
-function GroupRow({ group, whole, keepDays }: { group: GroupSize; whole: number; keepDays: number | null }) {
+function GroupRow({ group, begin, whole, keepDays }: { group: GroupSize; begin: number | null; whole: number; keepDays: number | null }) {
   return (
     <tr>
       <th scope="row">
@@ -67,7 +68,7 @@ function GroupRow({ group, whole, keepDays }: { group: GroupSize; whole: number;
       <NumberCell text={group.bytes_per_day === null ? MISSING : bytes(group.bytes_per_day)} wide />
       <NumberCell text={about(group.rows_estimate)} />
       <NumberCell text={bytesPerRow(group)} wide />
-      <NumberCell text={group.oldest === null ? MISSING : utcDay(group.oldest)} />
+      <NumberCell text={begin === null ? MISSING : utcDay(begin)} />
       <NumberCell text={keepDays === null ? MISSING : kept(keepDays)} wide />
     </tr>
   );
