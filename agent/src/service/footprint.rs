@@ -8,11 +8,11 @@ use tracing::debug;
 
 use crate::io::own_pages::let_go_of_code;
 
-/// By then all that runs once has run.
-const AFTER_START: Duration = Duration::from_secs(60);
+/// By then almost all that runs once has run.
+const AFTER_START: Duration = Duration::from_secs(20);
 
 /// What comes back costs a millisecond.
-const EVERY: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_secs(600);
 
 /// Until told to stop.
 pub(super) async fn run(stop: CancellationToken) {
