@@ -50,7 +50,8 @@ const BATCHES_AHEAD: usize = 1;
 /// time (see `Store`), so a third would only wait.
 const WRITERS: usize = 2;
 
-/// A batch takes a second; whoever stops containers waits for ten.
+/// What neither the database nor the bus lets end is given up so long after the word to stop. A
+/// batch takes a second; whoever stops containers waits for ten.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// One for each batch under way and each of the loops beside them, some to spare.
@@ -92,16 +93,33 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let meters = Meters::default();
     tasks.spawn(showing::show(meters.clone(), stop.clone()));
     let behind = Arc::new(std::array::from_fn(|_| watch::channel(false).0));
-    let worker = Worker { config, context, store, kept, meters, health, stop, behind };
+    let worker =
+        Worker { config, context, store, kept, meters, health, stop: stop.clone(), behind };
     worker.start_loops(&mut tasks);
     tasks.spawn(worker.clone().pipeline::<TelemetryFrame>(ConsumerName::IngestTelemetry));
     tasks.spawn(worker.clone().pipeline::<LogFrame>(ConsumerName::IngestLogs));
     tasks.spawn(worker.clone().pipeline::<Inventory>(ConsumerName::IngestInventory));
     tasks.spawn(worker.pipeline::<Signal>(ConsumerName::IngestSignals));
+    tokio::select! {
+        ended = all_ended(&mut tasks) => ended,
+        // Transactions are rolled back, and the broker keeps the messages.
+        () = stop_is_due(&stop) => {
+            warn!("{} parts of the worker are given up: something does not answer", tasks.len());
+            Ok(())
+        }
+    }
+}
+
+async fn all_ended(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
     while let Some(ended) = tasks.join_next().await {
         ended.context("a part of the worker failed")??;
     }
     Ok(())
+}
+
+async fn stop_is_due(stop: &CancellationToken) {
+    stop.cancelled().await;
+    sleep(STOP_GRACE).await;
 }
 
 /// Before anything is taken from the bus: by the default rules it might be refused that is to be
@@ -237,11 +255,7 @@ impl Worker {
             };
             let started = Instant::now();
             let work = self.process::<T>(consumer, &batch);
-            let is_done = tokio::select! {
-                is_done = in_progress(&batch.messages, every, work) => is_done,
-                () = self.stop_is_due() => false,
-            };
-            if !is_done {
+            if !in_progress(&batch.messages, every, work).await {
                 return Ok(());
             }
             let channel = T::CHANNEL.as_str();
@@ -249,13 +263,6 @@ impl Worker {
             metrics::histogram!("muster_ingest_batch_seconds", "channel" => channel)
                 .record(seconds);
         }
-    }
-
-    /// A batch that neither the database nor the bus lets end is given up some time after the word
-    /// to stop: the transaction is rolled back, and the broker keeps the messages.
-    async fn stop_is_due(&self) {
-        self.stop.cancelled().await;
-        sleep(STOP_GRACE).await;
     }
 
     /// `false` if it was told to stop before the batch was stored; the broker keeps it.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Channel, HostId, Kind, MessageId, is_sequence_number};
+use crate::ids::{Channel, HostId, Kind, MessageId, SEQ_MAX, is_sequence_number};
 
 /// The version of the wire format. Evolution is additive within a version: unknown fields are
 /// ignored and new ones are optional.
@@ -46,7 +46,7 @@ pub enum Rejection {
     UnknownVersion(u32),
     #[error("the envelope names host {envelope} but the subject names {subject}")]
     WrongHost { envelope: HostId, subject: HostId },
-    #[error("sequence number {0} is outside 1..=9223372036854775806")]
+    #[error("sequence number {0} is outside 1..={SEQ_MAX}")]
     BadSequence(i64),
     #[error("epoch {0} is before 1970")]
     BadEpoch(i64),

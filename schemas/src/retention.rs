@@ -123,7 +123,7 @@ pub const ROW_TABLES: [RowTable; 5] = [
         also: "EXISTS (
             SELECT FROM host_inventory_history AS next
             WHERE next.host_id = old.host_id AND next.kind = old.kind AND next.at < $1
-              AND (next.at, next.id) > (old.at, old.id))",
+              AND (next.at, next.epoch, next.seq) > (old.at, old.epoch, old.seq))",
     },
     RowTable { name: "ledger_marks", group: Group::LedgerHistory, time: "at", also: "true" },
     RowTable { name: "gaps", group: Group::LedgerHistory, time: "closed_at", also: "true" },

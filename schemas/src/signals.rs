@@ -7,15 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{ContentType, DecodeError, decode};
 use crate::conditions::Candidate;
 use crate::envelope::{Durable, Envelope, Rejection, check_counts};
-use crate::ids::{Channel, Kind};
+use crate::ids::{Channel, Kind, SEQ_MAX};
 use crate::is_default;
 
 /// The longest heartbeat interval a host may announce: a day. More is a mistake that would make
 /// an offline host go unnoticed.
 pub const HEARTBEAT_INTERVAL_MS_MAX: i64 = 24 * 3600 * 1000;
-
-/// No journal gives out so many numbers: a thousand messages a second take 34 years.
-const ACKED_MAX: i64 = 1 << 40;
 
 /// The longest agent version, in bytes.
 const VERSION_BYTES_MAX: usize = 64;
@@ -96,13 +93,13 @@ impl Durable for Heartbeat {
             ("body.log_lines_suppressed", self.log_lines_suppressed),
         ])?;
         for (channel, progress) in &self.channels {
-            let in_range = (0..ACKED_MAX).contains(&progress.acked) && progress.dropped >= 0;
+            let in_range = (0..=SEQ_MAX).contains(&progress.acked) && progress.dropped >= 0;
             if !in_range {
                 let field = format!("body.channels.{channel}");
                 return Err(Rejection::bad_value(
                     field,
                     format!("{progress:?}"),
-                    format!("0 or more, below {ACKED_MAX}"),
+                    format!("0 or more, at most {SEQ_MAX}"),
                 ));
             }
         }

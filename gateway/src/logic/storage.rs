@@ -33,18 +33,19 @@ pub struct TableSize {
     /// The end of the newest part with rows, or now.
     pub newest: Option<i64>,
     /// The mean of the last seven days that have ended, of months of the last one; of a table's
-    /// first month what has passed of it. Null before the end of the first day.
+    /// first month what has passed of it since there were hosts. Null before the end of the first day.
     pub bytes_per_day: Option<i64>,
     pub rows_per_day: Option<i64>,
 }
 
-/// The size of a time-series table.
-pub fn size_of(series: &Series, now_ms: i64) -> TableSize {
+/// The size of a time-series table. There was nothing before `since_ms`: of the month in which a
+/// fleet began, only what followed counts as days.
+pub fn size_of(series: &Series, since_ms: i64, now_ms: i64) -> TableSize {
     // A part is made ahead of its rows, and empty until they come.
     let has_rows = |rows: Option<i64>| rows.is_none_or(|rows| rows > 0);
     let used = series.parts.iter().filter(|part| has_rows(part.rows) && part.starts_at <= now_ms);
     let used: Vec<&Part> = used.collect();
-    let growth = grown(&used, now_ms);
+    let growth = grown(&used, since_ms, now_ms);
     let mean = |of: fn(&Part) -> i64| {
         let (parts, days) = growth.as_ref()?;
         Some(parts.iter().map(|part| of(part)).sum::<i64>() / days)
@@ -64,11 +65,12 @@ pub fn size_of(series: &Series, now_ms: i64) -> TableSize {
 }
 
 /// What growth is told by, and in how many days it grew.
-fn grown<'a>(used: &[&'a Part], now_ms: i64) -> Option<(Vec<&'a Part>, i64)> {
+fn grown<'a>(used: &[&'a Part], since_ms: i64, now_ms: i64) -> Option<(Vec<&'a Part>, i64)> {
     let (mut parts, mut days) = (Vec::new(), 0);
     for part in used.iter().rev().filter(|part| part.ends_at <= now_ms) {
         if days < GROWTH_DAYS {
-            days += part.days();
+            let begun = part.starts_at.max(since_ms.min(part.ends_at - 1));
+            days += (part.ends_at - begun + DAY_MS - 1) / DAY_MS;
             parts.push(*part);
         }
     }
@@ -76,7 +78,7 @@ fn grown<'a>(used: &[&'a Part], now_ms: i64) -> Option<(Vec<&'a Part>, i64)> {
         return Some((parts, days));
     }
     let first = used.first()?;
-    let passed = (now_ms - first.starts_at) / DAY_MS;
+    let passed = (now_ms - first.starts_at.max(since_ms)) / DAY_MS;
     (passed > 0).then(|| (vec![*first], passed))
 }
 
@@ -184,7 +186,7 @@ mod tests {
             day(5, Some(0), 8),
         ];
         let now = 4 * DAY_MS + 5;
-        let size = size_of(&Series { table: "host_samples".into(), parts }, now);
+        let size = size_of(&Series { table: "host_samples".into(), parts }, 0, now);
         assert_eq!((size.bytes, size.rows_estimate, size.days), (4516, 400, 5));
         assert_eq!((size.oldest, size.newest), (Some(2 * DAY_MS), Some(now)));
         assert_eq!((size.bytes_per_day, size.rows_per_day), (Some(2000), Some(200)));
@@ -199,9 +201,10 @@ mod tests {
             rows: Some(rows),
             bytes,
         };
-        let size = |parts: Vec<Part>, now_ms| {
-            size_of(&Series { table: "host_samples_1h".into(), parts }, now_ms)
+        let size_since = |parts: Vec<Part>, since_ms, now_ms| {
+            size_of(&Series { table: "host_samples_1h".into(), parts }, since_ms, now_ms)
         };
+        let size = |parts, now_ms| size_since(parts, 0, now_ms);
         let growth = |size: &TableSize| (size.bytes_per_day, size.rows_per_day);
         let two = vec![month(1, 300, 3000), month(2, 50, 900)];
         let grown = size(two.clone(), 65 * DAY_MS);
@@ -210,6 +213,12 @@ mod tests {
         let first = size(two[1..].to_vec(), 65 * DAY_MS + 1);
         assert_eq!(growth(&first), (Some(180), Some(10)));
         assert_eq!(growth(&size(two[1..].to_vec(), 60 * DAY_MS + 5)), (None, None));
+
+        // The fleet began late in the month.
+        let young = size_since(two[..1].to_vec(), 54 * DAY_MS, 58 * DAY_MS + 1);
+        assert_eq!(growth(&young), (Some(750), Some(75)));
+        let ended = size_since(two, 54 * DAY_MS + 1, 65 * DAY_MS);
+        assert_eq!(growth(&ended), (Some(500), Some(50)));
     }
 
     #[test]

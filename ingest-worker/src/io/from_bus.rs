@@ -30,6 +30,16 @@ pub fn oldest_at(messages: &[Message]) -> i64 {
     messages.iter().map(stored_at).min().unwrap_or_default()
 }
 
+/// How long the oldest of them had waited for its turn: not at all, if nothing waits behind them.
+/// `None` where all were delivered before, and have waited for whom they were delivered to.
+pub fn waited_ms(messages: &[Message], now_ms: i64) -> Option<i64> {
+    if backlog(messages).0 == 0 {
+        return Some(0);
+    }
+    let is_first = |message: &&Message| message.info().is_ok_and(|info| info.delivered == 1);
+    messages.iter().filter(is_first).map(|message| now_ms - stored_at(message)).max()
+}
+
 /// Puts a message among the dead letters; goes on trying until it is there.
 pub async fn bury(bus: &Context, stream: Stream, message: &Message, reason: &str) {
     let subject = message.subject.as_str();

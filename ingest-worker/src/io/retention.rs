@@ -25,6 +25,8 @@ use tokio_postgres::types::ToSql;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::logic::keeping::{Keeping, Late};
+
 /// One worker at a time removes.
 const LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtext('muster.retention'))";
 
@@ -50,7 +52,8 @@ const ROWS_AT_ONCE: i64 = 5_000;
 const CLOCKS_APART_MAX_MS: i64 = 600_000;
 
 /// From which parts of which tables hosts with a label were removed in earlier passes, and which
-/// hosts. Intake takes nothing for them that old, so that they need not be looked at again.
+/// hosts. Intake takes nothing for them that is as old as these parts, so that they need not be
+/// looked at again.
 #[derive(Debug, Default)]
 pub struct Thinned {
     hosts: HashMap<ThinnedPart, u64>,
@@ -99,7 +102,9 @@ pub async fn agreed_ms(pool: &Pool) -> Result<i64> {
     let apart_s = ahead_ms.abs() / 1000;
     ensure!(
         ahead_ms.abs() <= CLOCKS_APART_MAX_MS,
-        "the clocks of this worker and of the database are {apart_s} s apart"
+        "the database's clock is {apart_s} s {} this worker's: set the wrong one right; until then \
+         nothing is removed",
+        if ahead_ms > 0 { "ahead of" } else { "behind" }
     );
     Ok(now_ms() + ahead_ms)
 }
@@ -123,9 +128,12 @@ pub async fn enforce(
     for table in row_tables() {
         pass.delete_old(&table).await?;
     }
+    let names: Vec<String> = series.iter().map(|series| series.table.clone()).collect();
+    let no_cap = Late { samples_ms: i64::MAX, lines_ms: i64::MAX };
+    let keeping = Keeping::new(policy, &names, &hosts, no_cap);
     let mut thinned = HashMap::new();
     for series in &series {
-        pass.thin_out(series, &hosts, &mut thinned).await?;
+        pass.thin_out(series, &hosts, &keeping, &mut thinned).await?;
     }
     if !pass.is_over() {
         pass.thinned.hosts = thinned;
@@ -162,25 +170,28 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Deletes what hosts with a label have in parts that stay for the others, and notes that in
-    /// `thinned`.
+    /// Deletes what hosts with a label have in parts that stay for the others, and notes in
+    /// `thinned` where no more can come.
     async fn thin_out(
         &mut self,
         series: &Series,
         hosts: &Labels,
+        keeping: &Keeping,
         thinned: &mut HashMap<ThinnedPart, u64>,
     ) -> Result<()> {
         let table = &series.table;
         for (label, keep_days) in self.policy.shorter(table) {
             let names = hosts_with(hosts, &label);
             let hash = hash_of(&names);
+            let taken_from = self.now_ms - longest_ms(keeping, &names);
             for part in thinned_parts(series, self.policy, keep_days, self.now_ms) {
                 if self.is_over() {
                     return Ok(());
                 }
                 let key = (table.clone(), part.starts_at, part.ends_at, label.clone());
                 let is_thin = self.thinned.hosts.get(&key) == Some(&hash);
-                if is_thin || self.thin_out_part(table, &part, &names).await? {
+                let is_thin = is_thin || self.thin_out_part(table, &part, &names).await?;
+                if is_thin && part.ends_at <= taken_from {
                     thinned.insert(key, hash);
                 }
             }
@@ -280,6 +291,12 @@ impl Pass<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// How old anything may be that intake takes for any of the hosts.
+fn longest_ms(keeping: &Keeping, hosts: &[&str]) -> i64 {
+    let late = hosts.iter().filter_map(|host| Some(keeping.of(&host.parse().ok()?)));
+    late.map(|late| late.samples_ms.max(late.lines_ms)).max().unwrap_or_default()
 }
 
 fn hash_of(names: &[&str]) -> u64 {

@@ -263,7 +263,7 @@ async fn nobody_writes(side: &Client) -> Result<()> {
     let busy = names(side, sql).await?;
     ensure!(
         busy.is_empty(),
-        "{} still use it: stop them; the streams hold what comes",
+        "{} still use it: stop them, or give them their old address; the streams hold what comes",
         busy.join(", ")
     );
     Ok(())

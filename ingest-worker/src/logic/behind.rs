@@ -7,7 +7,7 @@
 /// Clears at this part of the limit.
 const CLEARS_AT: i64 = 3;
 
-/// `waited_ms` is how long the oldest message in hand was in the stream.
+/// `waited_ms` is how long the oldest message in hand waited for its turn.
 pub fn is_behind(was: bool, waited_ms: i64, limit_ms: i64) -> bool {
     waited_ms > if was { limit_ms / CLEARS_AT } else { limit_ms }
 }

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::Worker;
-use crate::io::from_bus::{incoming, oldest_at};
+use crate::io::from_bus::{incoming, waited_ms};
 use crate::io::write::Write;
 use crate::logic::behind::is_behind;
 use crate::logic::intake::sort_by;
@@ -29,7 +29,7 @@ impl Worker {
         channel: Channel,
         messages: &[async_nats::jetstream::Message],
     ) {
-        let waited_ms = now_ms() - oldest_at(messages);
+        let Some(waited_ms) = waited_ms(messages, now_ms()) else { return };
         let limit_ms = duration_ms(self.config.fresh_after);
         self.behind[usize::from(channel.index())].send_if_modified(|behind| {
             let was = std::mem::replace(behind, is_behind(*behind, waited_ms, limit_ms));
@@ -48,7 +48,8 @@ impl Worker {
         limits: BatchLimits,
     ) -> Result<()> {
         let mut behind = self.is_behind(T::CHANNEL);
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let is_late = tokio::select! {
                 is_late = behind.wait_for(|behind| *behind) => is_late.is_ok(),
                 () = self.stop.cancelled() => false,
@@ -59,10 +60,16 @@ impl Worker {
             let channel = T::CHANNEL.as_str();
             info!(channel, "far behind: what is fresh is stored beside the backlog");
             match self.store_beside::<T>(consumer, limits, &mut behind).await {
-                Ok(()) => info!(channel, "no longer far behind"),
+                Ok(()) => {
+                    info!(channel, "no longer far behind");
+                    attempt = 1;
+                }
                 Err(error) => {
                     warn!(channel, "what is fresh waits behind the backlog: {error:#}");
-                    sleep(retry_delay(attempt)).await;
+                    tokio::select! {
+                        () = sleep(retry_delay(attempt)) => attempt += 1,
+                        () = self.stop.cancelled() => break,
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! what is no longer kept, and removes what is older once an hour and whenever they have changed.
 //! Removing may take long; the rules are heeded meanwhile.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -30,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 pub struct Kept {
     cap: Late,
     now: RwLock<Arc<Keeping>>,
-    /// Of the database's clock, by which everybody's days end: a worker whose own is ahead must
+    /// Of the database's clock. The one that is behind decides: whichever of the two is ahead must
     /// not take the present for the past.
     clock_ahead_ms: AtomicI64,
     policy: watch::Sender<Policy>,
@@ -60,7 +61,7 @@ impl Kept {
 
     /// What a message of a host is judged by.
     pub fn rules(&self) -> impl Fn(&HostId) -> Rules + use<> {
-        let now_ms = now_ms() + self.clock_ahead_ms.load(Ordering::Relaxed);
+        let now_ms = now_ms() + self.clock_ahead_ms.load(Ordering::Relaxed).min(0);
         let keeping = self.current();
         move |host| keeping.rules(now_ms, host)
     }
@@ -129,7 +130,19 @@ pub(super) async fn remove(
     let (mut trouble, mut thinned) = (Trouble::default(), Thinned::default());
     loop {
         let policy = policies.borrow_and_update().clone();
-        let pass = remove_once(&pool, &policy, &mut thinned, &stop).await;
+        let over = stop.child_token();
+        let pass = {
+            let mut pass = pin!(remove_once(&pool, &policy, &mut thinned, &over));
+            let mut others = policies.clone();
+            tokio::select! {
+                pass = &mut pass => pass,
+                // What other rules keep must not go by these.
+                _ = others.changed() => {
+                    over.cancel();
+                    pass.await
+                }
+            }
+        };
         trouble.hear("what is old was not removed", &pass);
         let pause = if pass.is_ok() { every } else { LOOK_EVERY.min(every) };
         tokio::select! {

@@ -258,8 +258,8 @@ impl OwnServer {
             ("max_wal_size", "2GB"),
             // The default of 100 is used up by a few workers' pools and a test's own connections.
             ("max_connections", "200"),
-            // A transaction locks each day of each table it touches, and a dump all of them: the
-            // default of 64 is used up by a year of days. Some 40 MB of shared memory.
+            // A dump locks each part of each table: two years of days are more than the default of
+            // 64 has room for. Some 40 MB of shared memory.
             ("max_locks_per_transaction", "512"),
             ("fsync", on_off),
             ("full_page_writes", on_off),

@@ -143,9 +143,9 @@ impl Host {
         Ok(())
     }
 
-    /// Now and then the same as before.
+    /// Now and then the same as before, and often what it was some time ago.
     fn say_inventory(&mut self) -> Result<()> {
-        self.kernel += self.random.random_range(0..3);
+        self.kernel = (self.kernel + self.random.random_range(0..3)) % 3;
         let kernel = format!("6.{}", self.kernel);
         let system = SystemInfo { kernel, ..SystemInfo::default() };
         let item = InventoryItem::System(Box::new(system));

@@ -56,9 +56,11 @@ pub async fn history(database: &Database, claim: &Claim) -> Result<()> {
     for (kind, all) in &claim.published.inventories {
         let sql = "
             SELECT detail FROM host_inventory_history WHERE host_id = $1 AND kind = $2
-            ORDER BY at, id";
+            ORDER BY at, epoch, seq";
         let rows = database.client.query(sql, &[&claim.host.as_str(), kind]).await?;
-        let stored: Vec<Value> = rows.iter().map(|row| row.get(0)).collect();
+        let mut stored: Vec<Value> = rows.iter().map(|row| row.get(0)).collect();
+        // The last of those that are the same is kept beside the first.
+        stored.dedup();
         let mut said = all.clone();
         said.sort_by_key(|(at, _)| *at);
         let mut said: Vec<Value> = said.into_iter().map(|(_, detail)| detail).collect();

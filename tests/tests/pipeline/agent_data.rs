@@ -168,6 +168,31 @@ async fn an_inventory_is_kept_as_it_is_and_as_it_was() {
     let completeness = api.read("/hosts/web-1/completeness").await.unwrap();
     assert_eq!(completeness["channels"][0]["channel"], "inventory", "{completeness}");
     assert_eq!(completeness["percent"], 100.0, "{completeness}");
+
+    // Said between the two that were the same, and after the last of the same millisecond, but
+    // both come late.
+    let late =
+        [(6, at(&system, now - 1000), "{[1,5),[6,7)}"), (5, at(&moved, now - 2500), "{[1,7)}")];
+    for (seq, story, received) in late {
+        running.bus.publish_message(&host.message(seq, now, story)).await.unwrap();
+        is_stored(&running, &host, "inventory", received).await;
+    }
+    let history = api.read("/hosts/web-1/inventory?kind=system&history=true").await.unwrap();
+    let items = history["items"].as_array().unwrap();
+    let said: Vec<_> =
+        items.iter().map(|i| (i["at"].as_i64().unwrap(), &i["detail"]["location"])).collect();
+    let (home, away) = (&items[0]["detail"]["location"], &json!("Helsinki"));
+    assert_ne!(home, away);
+    let expected = [
+        (now - 1000, home),
+        (now - 1000, away),
+        (now - 2000, home),
+        (now - 2500, away),
+        (now - 3000, home),
+    ];
+    assert_eq!(said, expected);
+    let newest = api.read("/hosts/web-1/inventory?kind=system").await.unwrap();
+    assert_eq!(&newest["items"][0]["detail"]["location"], home, "{newest}");
 }
 
 #[tokio::test]

@@ -91,6 +91,29 @@ async fn while_the_database_is_stopped_streams_hold_and_afterwards_all_is_stored
 }
 
 #[tokio::test]
+async fn a_worker_ends_when_it_is_told_to_although_the_database_is_stopped() {
+    let (mut running, api) = start_with(StackOptions::default()).await;
+    let host = TestHost::new("web-1");
+    let paused = Paused::tree(running.stack.pid("postgres").unwrap().unwrap());
+    let begin = now_ms() - 60_000;
+    for seq in 1..=3 {
+        running.bus.publish_frame(&host.frame(seq, &[begin + seq * 1000]), "").await.unwrap();
+    }
+    held_at(&api, Some("database")).await;
+    let worker = running.stack.service("ingest-worker-1").unwrap();
+    let status = worker.stop().await.unwrap();
+    assert!(status.success(), "it had to be killed: {status}");
+    drop(paused);
+
+    running.stack.restart("ingest-worker-1").await.unwrap();
+    eventually("what it had in hand is stored", async || {
+        let ledger = running.database.ledger(&host.id, "telemetry").await.unwrap();
+        expect(ledger, Some(("{[1,4)}".into(), "{}".into())))
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn while_the_broker_is_stopped_journals_hold_and_the_page_still_answers() {
     let options = StackOptions { agent: true, ..StackOptions::default() }
         .env("MUSTER_AGENT_HOST_ID", "patient")

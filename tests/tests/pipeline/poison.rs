@@ -108,6 +108,7 @@ fn spoiled_telemetry(good: &Value) -> Vec<Spoiled> {
         ("/v", json!(-1), "v: "),
         ("/host", json!("web-*"), "host: host id \"web-*\""),
         ("/seq", json!(0), "sequence number 0"),
+        ("/seq", json!(i64::MAX - 1), "sequence number 9223372036854775806 is outside"),
         ("/epoch", json!(-1), "epoch -1"),
         ("/sent_at", json!(i64::MAX), "sent_at is 9223372036854775807"),
         ("/sent_at", json!(-1), "sent_at is -1"),

@@ -10,6 +10,7 @@ use muster_runtime::{database, now_ms};
 use muster_schemas::codec::{ContentType, decode, encode};
 use muster_schemas::control::{Loss, LossCause, Reply, ResendAnswer, ResendRequest};
 use muster_schemas::events::Event;
+use muster_schemas::ids::SEQ_MAX;
 use muster_schemas::telemetry::TelemetryFrame;
 use muster_schemas::{Envelope, HostId, Kind};
 use muster_stack::StackOptions;
@@ -313,12 +314,12 @@ async fn a_number_that_only_the_header_of_a_garbled_message_says_is_missed_by_no
     for seq in 1..=3 {
         running.bus.publish_frame(&host.frame(seq, &[begin + seq * MINUTE]), "").await.unwrap();
     }
-    let absurd = format!("garbled/telemetry/{}/{}", host.epoch, i64::MAX - 1);
+    let absurd = format!("garbled/telemetry/{}/{SEQ_MAX}", host.epoch);
     let subject = subjects::durable(&host.id, Kind::Telemetry);
     running.bus.publish(&subject, headers::durable(&absurd), &b"\xc1"[..]).await.unwrap();
     eventually("it is set aside, and nothing is missing", async || {
         let ledger = running.database.ledger(&host.id, "telemetry").await.unwrap();
-        let dead = format!("{{[{},{})}}", i64::MAX - 1, i64::MAX);
+        let dead = format!("{{[{SEQ_MAX},{})}}", SEQ_MAX + 1);
         expect(ledger, Some(("{[1,4)}".into(), dead)))?;
         let channel = channel(&running, "garbled", "").await?;
         expect((channel["stored"].as_i64(), channel["percent"].as_f64()), (Some(3), Some(100.0)))

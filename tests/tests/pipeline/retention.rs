@@ -89,6 +89,31 @@ async fn days_go_whole_labels_thin_out_and_a_reader_only_puts_it_off() {
     assert_eq!((again.days, again.rows, again.left), (0, 0, 0));
 }
 
+#[tokio::test]
+async fn what_comes_late_for_a_label_goes_with_the_next_pass() {
+    let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
+    let server = PostgresServer::start_temporary(options).await.unwrap();
+    let url = server.create_database("thinned").await.unwrap();
+    migrate(&url).await.unwrap();
+    let database = Database::connect(&url).await.unwrap();
+    database.client.batch_execute(TEN_DAYS).await.unwrap();
+    let pool = database::pool(&url, "test", 2).unwrap();
+    // Other tables keep samples for longer, so that they are taken still.
+    let policy = Policy { rules: vec![rule("sensor_samples", Some("env=test"), 3)] };
+    let (mut thinned, stop) = (Thinned::default(), CancellationToken::new());
+    for late in [0, 1] {
+        if late > 0 {
+            let sql = "
+                INSERT INTO sensor_samples
+                VALUES ('lab-1', now() - interval '6 days 1 second', 'cpu', 40)";
+            database.client.execute(sql, &[]).await.unwrap();
+            assert_eq!(days_of(&database, "lab-1").await, 5);
+        }
+        enforce(&pool, &policy, now_ms(), &mut thinned, &stop).await.unwrap();
+        assert_eq!(days_of(&database, "lab-1").await, 4, "late: {late}");
+    }
+}
+
 async fn start_quick() -> (Running, Api) {
     let options = StackOptions { ingest_workers: 1, gateway: true, ..StackOptions::default() };
     let running = start(options.env("MUSTER_INGEST_WORKER_RETENTION_EVERY", "1s")).await;
@@ -131,6 +156,9 @@ async fn rules_are_set_over_rest_and_heeded_by_the_worker() {
         (status, &kept["version"], &kept["groups"][0]["keep_days"]),
         (200, &json!(1), &json!(6))
     );
+    let outdated = json!({ "rules": [], "version": 0 });
+    let (status, problem) = api.put("/retention", &outdated).await.unwrap();
+    assert_eq!(status, 409, "{problem}");
     eventually("the worker has removed what is old", async || {
         let of = async |host| days_of(&running.database, host).await;
         expect((of("web-1").await, of("lab-1").await), (7, 4))

@@ -41,9 +41,15 @@ pub(crate) async fn history(
 ) -> Result<Vec<InventoryRow>> {
     let sql = format!(
         "SELECT kind, (extract(epoch FROM at) * 1000)::bigint, detail
-         FROM host_inventory_history
-         WHERE host_id = $1 AND ($2::text IS NULL OR kind = $2)
-         ORDER BY at DESC, id DESC
+         FROM (
+             SELECT *, detail IS DISTINCT FROM lag(detail) OVER (
+                 PARTITION BY kind ORDER BY at, epoch, seq
+             ) AS is_change
+             FROM host_inventory_history
+             WHERE host_id = $1 AND ($2::text IS NULL OR kind = $2)
+         ) AS said
+         WHERE is_change
+         ORDER BY at DESC, epoch DESC, seq DESC
          LIMIT {HISTORY_MAX}"
     );
     read(pool, &sql, host, kind).await

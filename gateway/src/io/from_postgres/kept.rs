@@ -32,8 +32,8 @@ impl Levels {
     }
 }
 
-/// For each table that decides. `marked` is the first hour that is not rolled up and has samples:
-/// of those, buckets are as good as samples, from which they are then read.
+/// For each table that decides. `marked` is the first hour that is not rolled up: where a table has
+/// samples of it, buckets are as good as those, from which they are then read.
 pub(super) async fn firsts(
     snapshot: &Transaction<'_>,
     asked: &Asked<'_>,
@@ -59,9 +59,10 @@ pub(super) async fn firsts(
     let rows = snapshot.query_typed(&format!("SELECT {}", columns.join(", ")), &values).await;
     let rows = rows.context("cannot read what is kept of a range")?;
     let row = rows.first().context("the database answered nothing")?;
-    let of_buckets = |first: Option<i64>| first.into_iter().chain(marked.copied()).min();
     let read = |(index, levels): (usize, &Levels)| {
         let samples: Option<i64> = row.get(3 * index);
+        let unrolled = samples.zip(marked).map(|(samples, marked)| samples.max(*marked));
+        let of_buckets = |first: Option<i64>| first.into_iter().chain(unrolled).min();
         let minutes = match levels.minutes {
             Some(_) => of_buckets(row.get(3 * index + 1)),
             None => samples,

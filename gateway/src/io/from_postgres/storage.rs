@@ -28,13 +28,23 @@ pub(crate) async fn sizes(pool: &Pool, now_ms: i64) -> Result<Sizes> {
     let sql = "
         SELECT (SELECT engine FROM muster_engine), pg_database_size(current_database()),
                (SELECT count(*) FROM hosts)";
+    let since_ms = begun_at(&client).await?;
     let row = client.query_one(sql, &[]).await.context("cannot read the size of the database")?;
     let series = storage::series(&client).await?;
-    let mut tables: Vec<TableSize> = series.iter().map(|series| size_of(series, now_ms)).collect();
+    let mut tables: Vec<TableSize> =
+        series.iter().map(|series| size_of(series, since_ms, now_ms)).collect();
     tables.extend(others(&client).await?);
     tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.table.cmp(&b.table)));
     let (engine, database_bytes, hosts) = (row.get(0), row.get(1), row.get(2));
     Ok(Sizes { at: now_ms, engine, database_bytes, hosts, tables })
+}
+
+/// When the first host was seen first; 0 where there is none.
+async fn begun_at(client: &Client) -> Result<i64> {
+    let sql = "
+        SELECT coalesce((extract(epoch FROM min(first_seen_at)) * 1000)::bigint, 0) FROM hosts";
+    let row = client.query_one(sql, &[]).await.context("cannot read since when there are hosts")?;
+    Ok(row.get(0))
 }
 
 /// Tables that are no time series.
@@ -74,8 +84,9 @@ pub(crate) async fn by_host(pool: &Pool, now_ms: i64) -> Result<Arc<[HostSize]>>
         hosts.context("cannot read which hosts there are")?.iter().map(|row| row.get(0)).collect();
     let mut frequent = frequent_hosts(&client).await?;
     let series = storage::series(&client).await?;
+    let since_ms = begun_at(&client).await?;
     let shares = series.iter().map(|series| {
-        let size = size_of(series, now_ms);
+        let size = size_of(series, since_ms, now_ms);
         Shares {
             bytes: size.bytes,
             rows_per_day: size.rows_per_day.unwrap_or(size.rows_estimate),

@@ -9,7 +9,7 @@ use muster_schemas::HostId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::Query;
+use super::extract::{Query, page_size};
 use super::hosts::known_host;
 use super::metrics::read_time;
 use super::{App, Problem, ProblemBody};
@@ -136,11 +136,7 @@ pub(super) async fn of_fleet(
     State(gateway): State<App>,
     Query(query): Query<FleetQuery>,
 ) -> Result<Answer<FleetCompleteness>, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("limit is {limit}, allowed are 1 to {LIMIT_MAX}");
-        return Err(Problem::unprocessable(detail));
-    }
+    let limit = page_size(query.limit, LIMIT, LIMIT_MAX)?;
     let after = query.cursor.filter(|cursor| !cursor.is_empty()).map(read_cursor).transpose()?;
     let after = after.as_ref().map(|(missing, host)| (*missing, host.as_str()));
     let channels = fleet_ledger::by_channel(&gateway.pool).await?;

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Json, Operator, Query};
+use super::extract::{Json, Operator, Query, page_size};
 use super::{App, Problem, ProblemBody};
 use crate::io::from_postgres::pipeline::{Done, record_dead_letters};
 use crate::logic::letters::{decoded, preview};
@@ -148,11 +148,7 @@ pub(super) async fn list(
     State(gateway): State<App>,
     Query(query): Query<LettersQuery>,
 ) -> Result<Answer<LetterPage>, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("limit is {limit}, allowed are 1 to {LIMIT_MAX}");
-        return Err(Problem::unprocessable(detail));
-    }
+    let limit = page_size(query.limit, LIMIT, LIMIT_MAX)?;
     let filter =
         read_filter(query.stream.as_deref(), query.reason.as_deref(), query.host.as_deref())?;
     let before = read_cursor(query.cursor.as_deref())?;
@@ -321,6 +317,7 @@ async fn handle_all(
                 refused.push(RefusedLetter { id: letter.seq, reason });
             }
             Err(error @ LetterError::Bus(_)) => {
+                next = Some(letter.seq + 1);
                 trouble = Some(error);
                 break;
             }
@@ -328,10 +325,9 @@ async fn handle_all(
     }
     write_down(gateway, what, who, &done).await;
     match trouble {
-        Some(error) => Err(error.into()),
-        None => {
-            Ok(BulkAnswer { done: done.len(), refused, next: next.map(|next| next.to_string()) })
-        }
+        Some(error) if done.is_empty() && refused.is_empty() => Err(error.into()),
+        // What was done is told; the next request meets the trouble, or goes on.
+        _ => Ok(BulkAnswer { done: done.len(), refused, next: next.map(|next| next.to_string()) }),
     }
 }
 

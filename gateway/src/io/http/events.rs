@@ -8,7 +8,7 @@ use muster_runtime::now_ms;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::Query;
+use super::extract::{Query, page_size};
 use super::hosts::known_host;
 use super::line_query::{bounded, present};
 use super::metrics::{TIME_MS_MAX, read_time};
@@ -83,11 +83,7 @@ pub(super) async fn of_host(
     Path(id): Path<String>,
     Query(query): Query<EventsQuery>,
 ) -> Result<Answer<EventPage>, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("limit is {limit}, allowed are 1 to {LIMIT_MAX}");
-        return Err(Problem::unprocessable(detail));
-    }
+    let limit = page_size(query.limit, LIMIT, LIMIT_MAX)?;
     let from = read_optional("from", query.from.as_deref())?.unwrap_or(0);
     let to = read_optional("to", query.to.as_deref())?.unwrap_or(TIME_MS_MAX);
     let after = present(query.cursor.as_deref()).map(read_cursor).transpose()?;

@@ -1,5 +1,7 @@
 //! Extractors whose refusals are problems and name the field, and who is calling.
 
+use std::fmt::Display;
+
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -47,6 +49,19 @@ impl From<axum_extra::extract::QueryRejection> for Problem {
     fn from(rejection: axum_extra::extract::QueryRejection) -> Self {
         Self::unprocessable(reason(&rejection.body_text(), "the query is wrong"))
     }
+}
+
+/// How many items a page is to have.
+pub(crate) fn page_size<N: Copy + PartialOrd + Display + From<u8>>(
+    asked: Option<N>,
+    usual: N,
+    most: N,
+) -> Result<N, Problem> {
+    let limit = asked.unwrap_or(usual);
+    if limit < N::from(1) || limit > most {
+        return Err(Problem::unprocessable(format!("limit is {limit}, allowed are 1 to {most}")));
+    }
+    Ok(limit)
 }
 
 /// The part that names the field, without the library's introduction.

@@ -9,7 +9,7 @@ use muster_schemas::telemetry::Sample;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::Query;
+use super::extract::{Query, page_size};
 use super::{App, Problem, ProblemBody};
 use crate::io::from_postgres::hosts::{self, HostFilter, HostRow, System};
 use crate::io::from_postgres::inventory;
@@ -87,11 +87,7 @@ pub(super) async fn list(
     State(gateway): State<App>,
     Query(query): Query<HostsQuery>,
 ) -> Result<Answer<HostPage>, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("limit is {limit}, allowed are 1 to {LIMIT_MAX}");
-        return Err(Problem::unprocessable(detail));
-    }
+    let limit = page_size(query.limit, LIMIT, LIMIT_MAX)?;
     let after = query.cursor.filter(|cursor| !cursor.is_empty()).map(read_cursor).transpose()?;
     let part = query.q.filter(|part| !part.is_empty()).map(|part| part.to_lowercase());
     if part

@@ -9,7 +9,7 @@ use muster_schemas::HostId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{ListQuery, Query};
+use super::extract::{ListQuery, Query, page_size};
 use super::hosts::known_host;
 use super::line_query::{LineQuery, present, search_failed};
 use super::{App, Problem, ProblemBody};
@@ -106,11 +106,7 @@ async fn read_page(
     query: &LineQuery,
     page: &PageQuery,
 ) -> Result<Answer<LinePage>, Problem> {
-    let limit = page.limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("limit is {limit}, allowed are 1 to {LIMIT_MAX}");
-        return Err(Problem::unprocessable(detail));
-    }
+    let limit = page_size(page.limit, LIMIT, LIMIT_MAX)?;
     let filter = query.filter(host)?;
     let cursor = present(page.cursor.as_deref()).map(read_cursor).transpose()?;
     let slices = slices(query, cursor.as_ref())?;

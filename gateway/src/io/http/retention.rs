@@ -2,10 +2,11 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
+use axum::http::StatusCode;
 use muster_runtime::now_ms;
 use muster_schemas::retention::plan::Plan;
 use muster_schemas::retention::{Group, Policy, Rule, group_of};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{Admin, Json};
@@ -24,6 +25,16 @@ pub(super) struct Retention {
     /// `{"scope", "label", "keep_days"}`: what was set. A scope is a group or a table.
     #[schema(value_type = Vec<Object>)]
     rules: Vec<Rule>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewRetention {
+    /// All of them: those that are not here are gone.
+    #[schema(value_type = Vec<Object>)]
+    rules: Vec<Rule>,
+    /// Of the rules that these are to replace. Without it they replace whatever there is.
+    version: Option<i64>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -59,19 +70,24 @@ pub(super) async fn read(State(gateway): State<App>) -> Result<Answer<Retention>
 }
 
 /// Set all rules: those that are not in the body are gone. Workers heed it within a minute.
-/// Administrators only.
+/// Refused where somebody has changed them since the given `version`. Administrators only.
 #[utoipa::path(
-    put, path = "/retention", tag = "storage", request_body = Object,
+    put, path = "/retention", tag = "storage", request_body = NewRetention,
     responses((status = 200, body = Retention), (status = 401, body = ProblemBody),
-              (status = 403, body = ProblemBody), (status = 422, body = ProblemBody))
+              (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),
+              (status = 422, body = ProblemBody))
 )]
 pub(super) async fn set(
     State(gateway): State<App>,
     Admin(claims): Admin,
-    Json(policy): Json<Policy>,
+    Json(new): Json<NewRetention>,
 ) -> Result<Answer<Retention>, Problem> {
+    let policy = Policy { rules: new.rules };
     check(&gateway, &policy).await?;
-    retention::replace(&gateway.pool, &policy, &claims.sub).await?;
+    if !retention::replace(&gateway.pool, &policy, new.version, &claims.sub).await? {
+        let detail = "somebody has changed the rules meanwhile: read them again";
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
     Ok(Answer(retention::read(&gateway.pool).await?.into()))
 }
 

@@ -6,7 +6,7 @@ use muster_runtime::now_ms;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::Query;
+use super::extract::{Query, page_size};
 use super::{App, Problem, ProblemBody};
 use crate::io::from_disk::free_bytes;
 use crate::io::from_postgres::storage::{self, Sizes};
@@ -94,11 +94,7 @@ pub(super) async fn hosts(
     State(gateway): State<App>,
     Query(query): Query<HostsQuery>,
 ) -> Result<Answer<HostPage>, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("limit is {limit}, allowed are 1 to {LIMIT_MAX}");
-        return Err(Problem::unprocessable(detail));
-    }
+    let limit = page_size(query.limit, LIMIT, LIMIT_MAX)?;
     let start = match query.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
         None => 0,
         Some(cursor) => cursor.parse::<usize>().map_err(|_| {

@@ -25,6 +25,7 @@ export function RetentionPanel({ stored, onSaved }: { stored: Retention; onSaved
       <div className="settings-end">
         {tried ? <Confirm work={work} tried={tried} /> : <Ask work={work} />}
         {outcome && <Words outcome={outcome} />}
+        {outcome?.outdated && <Outdated work={work} />}
       </div>
     </form>
   );
@@ -65,5 +66,16 @@ function Words({ outcome }: { outcome: Outcome }) {
       {outcome.good ? <CheckIcon /> : <WarningIcon />}
       {outcome.words}
     </p>
+  );
+}
+
+function Outdated({ work: { busy, readAnew } }: { work: RetentionWork }) {
+  return (
+    <>
+      <button type="button" className="button" disabled={busy} onClick={readAnew}>
+        Read the rules anew
+      </button>
+      <span className="settings-hint">Your changes are lost with that.</span>
+    </>
   );
 }

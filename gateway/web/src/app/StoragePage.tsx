@@ -43,9 +43,13 @@ export function StoragePage() {
 function Hosts() {
   const { api } = useServices();
   const hosts = usePages({ key: 'hosts', fetch: (cursor, signal) => api.storageOfHosts(cursor, signal), page: (page) => page, everyMs: HOSTS_MS });
-  if (hosts.failure !== null && !hosts.first) return <InlineFailure what="The sizes of hosts could not be loaded" failure={hosts.failure} onRetry={hosts.retry} />;
-  if (!hosts.first) return <Skeleton className="card skeleton-chart" />;
-  return <StorageHosts hosts={hosts.items} method={hosts.first.method} onMore={hosts.more} moreBusy={hosts.moreBusy} />;
+  return (
+    <>
+      {hosts.failure !== null && <InlineFailure what="The sizes of hosts could not be loaded" failure={hosts.failure} onRetry={hosts.retry} />}
+      {hosts.loading && <Skeleton className="card skeleton-chart" />}
+      {hosts.first && <StorageHosts hosts={hosts.items} method={hosts.first.method} onMore={hosts.more} moreBusy={hosts.moreBusy} />}
+    </>
+  );
 }
 
 function StorageLoading() {

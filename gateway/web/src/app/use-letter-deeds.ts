@@ -3,8 +3,9 @@
 import { useEffect, useRef, useState } from 'react';
 import type { Api } from '../io/api';
 import type { DeadLetter } from '../io/contract-letters';
+import { ApiError } from '../io/http';
 import { failureSentence } from '../logic/format';
-import { NOTHING_DONE, withAnswer, type Deed, type LetterFilter, type Outcome } from '../logic/letters';
+import { failedOneWords, mayGoOn, NOTHING_DONE, SETTLED_MS, withAnswer, type Deed, type LetterFilter, type Outcome } from '../logic/letters';
 import type { Question } from '../views/LetterOutcome';
 import { useServices } from './services';
 import type { Letters } from './use-letters';
@@ -24,40 +25,37 @@ interface Said {
 export function useDeeds(letters: Letters, filter: LetterFilter, onChange: () => void) {
   const { api } = useServices();
   const [question, setQuestion] = useState<Question | null>(null);
-  const [outcome, setOutcome] = useState<Said | null>(null);
-  const [busy, setBusy] = useState(false);
-  const many = useManyLetters(() => {
+  const readAgain = () => {
     letters.restart();
     onChange();
+  };
+  const readLater = useLater(readAgain);
+  const many = useManyLetters((goesOn) => {
+    readAgain();
+    if (goesOn) readLater();
   });
 
-  const attempt = async (deed: () => Promise<Said | null>) => {
-    setBusy(true);
-    setOutcome(null);
-    many.dismiss();
-    try {
-      setOutcome(await deed());
-    } catch (error) {
-      setOutcome({ good: false, words: failureSentence(error) });
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { outcome, busy, attempt, dismiss } = useAttempt(many.dismiss);
   const done = ({ id }: DeadLetter, words: string): Said => {
     letters.forget([id]);
     onChange();
     return { good: true, words };
   };
+  const failedOne = (error: unknown): string => {
+    const goesOn = gatewayGoesOn(error);
+    if (goesOn) readLater();
+    return failedOneWords(error, goesOn);
+  };
   const retry = (letter: DeadLetter) =>
     void attempt(async () => {
       const { subject } = await api.retryLetter(letter.id);
       return done(letter, `Dead letter ${letter.id} was published again on ${subject}. If it still cannot be stored, it comes back here.`);
-    });
+    }, failedOne);
   const discard = (letter: DeadLetter) =>
     void attempt(async () => {
       await api.discardLetter(letter.id);
       return done(letter, `Dead letter ${letter.id} was discarded.`);
-    });
+    }, failedOne);
   const askAboutAll = (deed: Deed) =>
     void attempt(async () => {
       const counted = await countLetters(api, filter);
@@ -78,9 +76,43 @@ export function useDeeds(letters: Letters, filter: LetterFilter, onChange: () =>
     confirm,
     retry,
     outcome,
-    dismiss: () => setOutcome(null),
+    dismiss,
     many,
     busy: busy || many.progress?.running === true,
+  };
+}
+
+/** Does one thing at a time and keeps what is to be said of it. */
+function useAttempt(onStart: () => void) {
+  const [outcome, setOutcome] = useState<Said | null>(null);
+  const [busy, setBusy] = useState(false);
+  const attempt = async (deed: () => Promise<Said | null>, onFailure = failureSentence) => {
+    setBusy(true);
+    setOutcome(null);
+    onStart();
+    try {
+      setOutcome(await deed());
+    } catch (error) {
+      setOutcome({ good: false, words: onFailure(error) });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return { outcome, busy, attempt, dismiss: () => setOutcome(null) };
+}
+
+/** What is no answer at all, or none that can be read, says nothing of what was done. */
+function gatewayGoesOn(error: unknown): boolean {
+  return !(error instanceof ApiError) || mayGoOn(error.status);
+}
+
+/** Once what the gateway had begun has ended; the last one to ask counts. */
+function useLater(work: () => void): () => void {
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return () => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(work, SETTLED_MS);
   };
 }
 
@@ -110,6 +142,8 @@ interface Progress {
   /** Before all were dealt with, because somebody said so. */
   stopped: boolean;
   failure: unknown;
+  /** What failed may still be done. */
+  goesOn: boolean;
 }
 
 interface ManyLetters {
@@ -120,7 +154,7 @@ interface ManyLetters {
 }
 
 /** Goes on from answer to answer until there are no more, or somebody says stop, or it fails. */
-function useManyLetters(onEnd: () => void): ManyLetters {
+function useManyLetters(onEnd: (goesOn: boolean) => void): ManyLetters {
   const { api } = useServices();
   const [progress, setProgress] = useState<Progress | null>(null);
   const stopped = useRef(false);
@@ -135,19 +169,21 @@ function useManyLetters(onEnd: () => void): ManyLetters {
     let outcome = NOTHING_DONE;
     let cursor: string | null = null;
     let failure: unknown = null;
-    setProgress({ deed, outcome, running: true, stopped: false, failure });
+    const started = { deed, running: true, stopped: false, failure, goesOn: false };
+    setProgress({ ...started, outcome });
     try {
       do {
         const answer = await api.handleLetters(deed, filter, cursor);
         outcome = withAnswer(outcome, answer);
         cursor = answer.next;
-        setProgress({ deed, outcome, running: true, stopped: false, failure });
+        setProgress({ ...started, outcome });
       } while (cursor !== null && !stopped.current);
     } catch (error) {
       failure = error;
     }
-    setProgress({ deed, outcome, running: false, stopped: failure === null && cursor !== null, failure });
-    onEnd();
+    const goesOn = failure !== null && gatewayGoesOn(failure);
+    setProgress({ deed, outcome, running: false, stopped: failure === null && cursor !== null, failure, goesOn });
+    onEnd(goesOn);
   };
   return {
     progress,

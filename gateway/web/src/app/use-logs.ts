@@ -6,6 +6,7 @@ import { listening, logQueryOf, paused, TAIL_START, withDropped, withLines, with
 import { whenSpan } from '../logic/log-time';
 import { usePolled } from './hooks';
 import { useServices } from './services';
+import { usePages } from './use-pages';
 
 /** New lines appear while somebody looks at the newest ones. */
 const NEWEST_MS = 10_000;
@@ -26,53 +27,25 @@ export interface StoredLines {
   retry(): void;
 }
 
-interface Older {
-  key: string;
-  lines: readonly StoredLine[];
-  next: string | null;
-  searchedUntil: number | null;
-}
-
-/** The newest page is read again and again; older pages are added below it and stay. */
+/** Of all hosts where there is no `host`; nothing is asked unless `on`. */
 export function useStoredLines(host: string | null, filter: LogFilter, on: boolean): StoredLines {
   const { api, clock } = useServices();
-  const key = `${host ?? ''}?${logQueryOf(filter)}`;
-  const wanted = (cursor: string | null) => ({ host, ...filter, span: whenSpan(filter.when, clock.now()), cursor });
-  const [older, setOlder] = useState<Older | null>(null);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>(null);
-  const mine = older?.key === key ? older : null;
-  const newest = usePolled({
-    key: on ? key : null,
-    fetch: (signal) => api.lines(wanted(null), signal),
-    // Below a page that moved on there would be a hole; and a search that takes long is not
-    // repeated by itself.
-    nextMs: (page) => (mine || page.searched_until !== null ? null : NEWEST_MS),
+  const pages = usePages({
+    key: on ? `${host ?? ''}?${logQueryOf(filter)}` : null,
+    fetch: (cursor, signal) => api.lines({ host, ...filter, span: whenSpan(filter.when, clock.now()), cursor }, signal),
+    page: (page) => page,
+    everyMs: NEWEST_MS,
+    // A search that takes long is not repeated by itself.
+    repeats: (page) => page.searched_until === null,
   });
-  const cursor = mine ? mine.next : (newest.value?.next ?? null);
-  const more = async () => {
-    setBusy(true);
-    try {
-      const page = await api.lines(wanted(cursor));
-      setOlder({ key, lines: [...(mine?.lines ?? []), ...page.items], next: page.next, searchedUntil: page.searched_until });
-      setFailure(null);
-    } catch (error) {
-      setFailure(error);
-    } finally {
-      setBusy(false);
-    }
-  };
   return {
-    lines: [...(newest.value?.items ?? []), ...(mine?.lines ?? [])],
-    searchedUntil: mine ? mine.searchedUntil : (newest.value?.searched_until ?? null),
-    loading: newest.loading,
-    failure: newest.failure ?? failure,
-    older: cursor === null ? null : () => void more(),
-    olderBusy: busy,
-    retry: () => {
-      setFailure(null);
-      newest.retry();
-    },
+    lines: pages.items,
+    searchedUntil: pages.last?.searched_until ?? null,
+    loading: pages.loading,
+    failure: pages.failure,
+    older: pages.more,
+    olderBusy: pages.moreBusy,
+    retry: pages.retry,
   };
 }
 

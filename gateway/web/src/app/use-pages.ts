@@ -1,6 +1,7 @@
-// A long list page by page: the newest page is asked for again and again, older ones are added below
-// it and stay. Leaves out what is on the pages.
+// A long list page by page: the newest page is asked for again and again until older ones are added
+// below it. Leaves out what is on the pages.
 import { useState } from 'react';
+import { answered, asked, failed, onlyFirst, shown, toRetry, type Paging } from '../logic/paging';
 import { usePolled } from './hooks';
 
 export interface PagesOptions<P, T> {
@@ -9,60 +10,67 @@ export interface PagesOptions<P, T> {
   fetch(cursor: string | null, signal?: AbortSignal): Promise<P>;
   page(answer: P): { items: readonly T[]; next: string | null };
   everyMs: number;
+  /** Whether the first page is asked for again by itself; always, if absent. */
+  repeats?(first: P): boolean;
 }
 
 export interface Pages<P, T> {
-  /** The first page, with what else its answer says. */
+  /** The first page as it is now, for what else its answer says. */
   first: P | null;
+  /** The page that was added last, or the first. */
+  last: P | null;
   items: readonly T[];
   loading: boolean;
   failure: unknown;
   /** Null where there are no more. */
   more: (() => void) | null;
   moreBusy: boolean;
+  /** Asks again for what could not be had. */
   retry(): void;
+  /** All that is shown is asked for anew. */
+  restart(): void;
 }
 
-interface Added<T> {
-  key: string | null;
-  items: readonly T[];
-  next: string | null;
-}
-
-export function usePages<P, T>({ key, fetch, page, everyMs }: PagesOptions<P, T>): Pages<P, T> {
-  const [added, setAdded] = useState<Added<T> | null>(null);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>(null);
-  const mine = added?.key === key ? added : null;
+export function usePages<P, T>({ key, fetch, page, everyMs, repeats = () => true }: PagesOptions<P, T>): Pages<P, T> {
+  const [paging, setPaging] = useState<Paging<P, T>>(() => onlyFirst(key));
+  // Who comes back to what was asked before wants what is there now.
+  if (paging.key !== key) setPaging(onlyFirst(key));
+  const mine: Paging<P, T> = paging.key === key ? paging : onlyFirst(key);
   const first = usePolled({
     key,
     fetch: (signal) => fetch(null, signal),
-    // Above a first page that moved on there would be a hole in the list.
-    nextMs: () => (mine ? null : everyMs),
+    nextMs: (newest) => (mine.added || !repeats(newest) ? null : everyMs),
   });
-  const top = first.value && page(first.value);
-  const cursor = mine ? mine.next : (top?.next ?? null);
+  const last = mine.added ? mine.added.last : first.value;
+  const cursor = last && page(last).next;
+  const items = shown(mine, first.value ? page(first.value).items : []);
+  // The first page may meanwhile be the only one.
+  const furtherFailure = cursor === null ? null : mine.failure;
   const more = async () => {
-    setBusy(true);
+    const request = {};
+    setPaging((now) => asked(now, request));
     try {
-      const { items, next } = page(await fetch(cursor));
-      setAdded({ key, items: [...(mine?.items ?? []), ...items], next });
-      setFailure(null);
+      const answer = await fetch(cursor);
+      setPaging((now) => answered(now, request, items, answer, page(answer).items));
     } catch (error) {
-      setFailure(error);
-    } finally {
-      setBusy(false);
+      setPaging((now) => failed(now, request, error));
     }
   };
   return {
     first: first.value,
-    items: [...(top?.items ?? []), ...(mine?.items ?? [])],
+    last,
+    items,
     loading: first.loading,
-    failure: first.failure ?? failure,
+    failure: first.failure ?? furtherFailure,
     more: cursor === null ? null : () => void more(),
-    moreBusy: busy,
+    moreBusy: mine.asking !== null,
     retry: () => {
-      setFailure(null);
+      const again = toRetry(first.failure, furtherFailure);
+      if (again.first) first.retry();
+      if (again.further) void more();
+    },
+    restart: () => {
+      setPaging((now) => onlyFirst(now.key));
       first.retry();
     },
   };

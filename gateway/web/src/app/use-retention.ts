@@ -12,6 +12,8 @@ export interface Outcome {
   /** The field of the form that was wrong. */
   field: string | null;
   words: string;
+  /** Somebody else has set other rules: these cannot be saved until those are read. */
+  outdated?: boolean;
 }
 
 export interface Tried {
@@ -32,6 +34,8 @@ export interface RetentionWork {
   tryOut(): void;
   goOn(): void;
   save(tried: Tried): void;
+  /** Takes what is stored now; the draft is lost. */
+  readAnew(): void;
 }
 
 export function useRetention(stored: Retention, onSaved: (saved: Retention) => void): RetentionWork {
@@ -64,13 +68,14 @@ export function useRetention(stored: Retention, onSaved: (saved: Retention) => v
     const { rules, fields } = reading;
     void attempt(async () => setTried({ rules, plan: await api.planRetention(rules) }), fields);
   };
-  const keep = async ({ rules }: Tried) => {
-    const taken = await api.setRetention(rules);
+  const take = (taken: Retention, words: string) => {
     setSaved(taken);
     edit(draftOf(taken));
-    setOutcome({ good: true, field: null, words: 'Saved. The workers heed it within a minute.' });
+    setOutcome({ good: true, field: null, words });
     onSaved(taken);
   };
+  const keep = async ({ rules }: Tried) => take(await api.setRetention(rules, saved.version), 'Saved. The workers heed it within a minute.');
+  const readAnew = async () => take(await api.retention(), 'These are the rules that hold now.');
   return {
     saved,
     draft,
@@ -83,10 +88,12 @@ export function useRetention(stored: Retention, onSaved: (saved: Retention) => v
     tryOut,
     goOn: () => setTried(null),
     save: (chosen) => void attempt(() => keep(chosen), []),
+    readAnew: () => void attempt(readAnew, []),
   };
 }
 
 function refusal(error: unknown, fields: readonly string[]): Outcome {
+  if (error instanceof ApiError && error.status === 409) return { good: false, field: null, words: failureSentence(error), outdated: true };
   const field = error instanceof ApiError ? formField(error.field, fields) : null;
   // The form has no field called rules[2].label, but a marked one.
   const words = failureSentence(error).replace(/^Rules\[\d+\]\.\w+ is/, 'It is');

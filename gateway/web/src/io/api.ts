@@ -208,8 +208,9 @@ export class Api {
     return this.get('/retention', parseRetention, signal);
   }
 
-  setRetention(rules: readonly Rule[]): Promise<Retention> {
-    return this.ask({ method: 'PUT', path: '/retention', body: { rules } }, parseRetention);
+  /** Instead of the rules of that version; refused with 409 where others hold by now. */
+  setRetention(rules: readonly Rule[], version: number): Promise<Retention> {
+    return this.ask({ method: 'PUT', path: '/retention', body: { rules, version } }, parseRetention);
   }
 
   /** What the rules in force would remove now. */

@@ -64,6 +64,7 @@ export interface GroupKept {
 }
 
 export interface Retention {
+  /** Grows with each change; 0 before the first. */
   version: number;
   updated_at: number | null;
   updated_by: string | null;
@@ -78,6 +79,8 @@ export interface LabelPlan {
   /** With that label now. */
   hosts: number;
   days: number;
+  /** At most: nobody looks how many of them are left. */
+  rows: number;
 }
 
 export interface TablePlan {
@@ -88,6 +91,7 @@ export interface TablePlan {
   before: number;
   oldest: number | null;
   days: number;
+  /** Those of `labels` included. */
   rows: number;
   exact: boolean;
   bytes: number;
@@ -149,7 +153,7 @@ export const parsePlan: Parse<Plan> = shape<Plan>({
       rows: num,
       exact: bool,
       bytes: num,
-      labels: list(shape<LabelPlan>({ label: str, keep_days: int, before: int, hosts: int, days: int })),
+      labels: list(shape<LabelPlan>({ label: str, keep_days: int, before: int, hosts: int, days: int, rows: num })),
     }),
   ),
   days: int,

@@ -1,6 +1,6 @@
 // What is asked for among the dead letters, how their bodies are shown, and the words for what was done.
 import { describe, expect, it } from 'vitest';
-import { bodyText, filterWords, firstView, hexDump, isFiltered, letterFilterFrom, letterQueryOf, lettersWords, NO_LETTER_FILTER, NOTHING_DONE, outcomeWords, payloadOf, refusals, SHOWN_BYTES_MAX, sizeWords, withAnswer } from './letters';
+import { bodyText, failedOneWords, failedWords, filterWords, firstView, hexDump, isFiltered, letterFilterFrom, letterQueryOf, lettersWords, mayGoOn, NO_LETTER_FILTER, NOTHING_DONE, outcomeWords, payloadOf, refusals, SHOWN_BYTES_MAX, sizeWords, withAnswer } from './letters';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
@@ -30,6 +30,22 @@ describe('the outcome of many', () => {
 
   it('has a number, or at least one', () => {
     expect([lettersWords(1), lettersWords(2), lettersWords(2000, true)]).toEqual(['1 dead letter', '2 dead letters', 'at least 2,000 dead letters']);
+  });
+});
+
+describe('what failed', () => {
+  const lost = new Error('the gateway cannot be reached');
+
+  it('may have been done, unless the gateway refused it', () => {
+    expect([0, 500, 503, 200].map(mayGoOn)).toEqual([true, true, true, true]);
+    expect([401, 403, 404, 409, 422, 429].some(mayGoOn)).toBe(false);
+  });
+
+  it('is not said to have left the others as they were while the gateway may go on', () => {
+    expect(failedWords(lost, true)).toBe('Then it failed: The gateway cannot be reached. What was begun is not counted here and may still be finished, for up to 15 s: the list shows what is left.');
+    expect(failedWords(new Error('your role is viewer'), false)).toBe('Then it failed: Your role is viewer. The others are as they were.');
+    expect(failedOneWords(lost, true)).toContain('It may have been done all the same');
+    expect(failedOneWords(lost, false)).toBe('The gateway cannot be reached.');
   });
 });
 

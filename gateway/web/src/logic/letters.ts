@@ -1,6 +1,6 @@
 // Dead letters on a page: what is asked for, how a body that may be anything is shown, and the words
 // for what was done. Leaves out fetching and drawing.
-import { bytes, count } from './format';
+import { bytes, count, failureSentence } from './format';
 
 export const LETTER_STREAMS = ['telemetry', 'logs', 'signals', 'inventory'] as const;
 
@@ -68,6 +68,32 @@ export function outcomeWords(deed: Deed, { done, refused }: Outcome): string {
   const stay = refused.length === 0 ? '' : `, ${count(refused.length)} refused`;
   const back = deed === 'retry' && done > 0 ? ' What still cannot be stored comes back here.' : '';
   return `${did}${stay}.${back}`;
+}
+
+/** The gateway finishes what it has begun whoever listens, and begins no letter later than this. */
+const GOES_ON_MS = 15_000;
+
+/** Somewhat later, what it had begun then has ended too. */
+export const SETTLED_MS = GOES_ON_MS + 1_000;
+
+/**
+ * Whether something may have been done although nobody was told of it; `status` is 0 where the gateway
+ * could not be heard. What it refused, it has not begun.
+ */
+export function mayGoOn(status: number): boolean {
+  return status < 400 || status >= 500;
+}
+
+/** What became of the rest where something failed. */
+export function failedWords(failure: unknown, goesOn: boolean): string {
+  const rest = goesOn ? `What was begun is not counted here and may still be finished, for up to ${GOES_ON_MS / 1000} s: the list shows what is left.` : 'The others are as they were.';
+  return `Then it failed: ${failureSentence(failure)} ${rest}`;
+}
+
+/** The same where it was about one. */
+export function failedOneWords(failure: unknown, goesOn: boolean): string {
+  const rest = goesOn ? ' It may have been done all the same: the list shows whether it is still there.' : '';
+  return `${failureSentence(failure)}${rest}`;
 }
 
 /** The reasons of refusals with how often each was given, the most frequent first. */

@@ -77,6 +77,8 @@ describe('a stage', () => {
     expect(stage('broker', { broker: { ...broker, state: 'held', can_hold_s: 1_800 } }).hold).toEqual({ words: 'Streams hold 30 min more', level: 'warm' });
     const full = { agents: { ...agents, can_hold_s: 0 }, broker: { ...broker, state: 'down' } } as const;
     expect(stage('agents', full).hold).toEqual({ words: 'Journals are full: the oldest is dropped', level: 'hot' });
+    const overflowing = { workers: { ...pipeline().workers, state: 'held', can_hold_s: 0 } } as const;
+    expect(stage('workers', overflowing).hold).toEqual({ words: 'Streams are full: the oldest is dropped', level: 'hot' });
     expect(stage('database').hold).toBeNull();
   });
 
@@ -91,14 +93,19 @@ describe('a stage', () => {
   });
 });
 
-it('says where it is held, and what holds before that', () => {
+it('says where it is held, and how long that costs nothing', () => {
   const { agents, broker } = pipeline();
   const journals = { agents: { ...agents, can_hold_s: 273_600 } };
   expect(heldWords(pipeline())).toBeNull();
-  expect(heldWords(pipeline({ ...journals, state: 'down', held_at: 'database' }))).toBe('It stops at the database. Nothing is lost: streams hold 1 d more, then journals 3 d 4 h.');
-  expect(heldWords(pipeline({ ...journals, state: 'held', held_at: 'broker' }))).toBe('It is held at the broker. Nothing is lost: journals hold 3 d 4 h more.');
+  // A full stream goes on acknowledging: journals hold nothing of it.
+  for (const [at, held] of [['database', 'It stops at the database.'], ['workers', 'It stops at the workers.']] as const) {
+    expect(heldWords(pipeline({ ...journals, state: 'down', held_at: at }))).toBe(`${held} The streams hold 1 d more; after that the oldest messages are dropped.`);
+    const unknown = { ...journals, broker: { ...broker, can_hold_s: null } };
+    expect(heldWords(pipeline({ ...unknown, state: 'down', held_at: at }))).toBe(held);
+  }
+  expect(heldWords(pipeline({ ...journals, state: 'held', held_at: 'broker' }))).toBe('It is held at the broker. The fullest journal holds 3 d 4 h more; after that the oldest messages are dropped.');
   const full = { broker: { ...broker, can_hold_s: 0 } };
-  expect(heldWords(pipeline({ ...full, state: 'down', held_at: 'workers' }))).toBe('It stops at the workers. The streams are full, and the oldest messages are dropped.');
+  expect(heldWords(pipeline({ ...full, state: 'down', held_at: 'workers' }))).toBe('It stops at the workers. A stream is at its limit, and its oldest messages are dropped.');
   const unknown = { agents: { ...agents, can_hold_s: null }, broker: { ...broker, can_hold_s: null } };
   expect(heldWords(pipeline({ ...unknown, state: 'down', held_at: 'workers' }))).toBe('It stops at the workers.');
 });

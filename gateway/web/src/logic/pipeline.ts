@@ -56,9 +56,9 @@ function holdOf(name: StageName, verdict: Verdict, isHeld: boolean): StageHold |
   const seconds = verdict.can_hold_s;
   if (seconds === null || name === 'database') return null;
   const time = holdTime(seconds);
-  // Workers hold nothing themselves.
-  if (name === 'workers') return { words: `Safe in the streams for ${time}`, level: 'calm' };
   const what = name === 'agents' ? 'Journals' : 'Streams';
+  // Workers hold nothing themselves.
+  if (name === 'workers' && seconds > 0) return { words: `Safe in the streams for ${time}`, level: 'calm' };
   if (!isHeld) return { words: `${what} could hold ${time}`, level: 'calm' };
   if (seconds <= 0) return { words: `${what} are full: the oldest is dropped`, level: 'hot' };
   return { words: `${what} hold ${time} more`, level: seconds < 600 ? 'hot' : seconds < 3_600 ? 'warm' : 'calm' };
@@ -95,18 +95,18 @@ export function stagesOf(pipeline: Pipeline): StageView[] {
   });
 }
 
-/** Where it is held, and what still holds before that; null where nothing is held. */
+/**
+ * Where it is held, and how long that costs nothing; null where nothing is held. Streams go on taking
+ * messages when they are full, and drop their oldest: journals hold only what the broker does not take.
+ */
 export function heldWords({ state, held_at: at, agents, broker }: Pipeline): string | null {
   if (at === null) return null;
   const where = `${state === 'down' ? 'It stops' : 'It is held'} at the ${STAGE_WORDS[at].toLowerCase()}.`;
-  const journals = agents.can_hold_s;
-  const streams = at === 'workers' || at === 'database' ? broker.can_hold_s : null;
-  const first = streams ?? journals;
-  if (first === null) return where;
-  if (first <= 0) return `${where} ${streams === null ? 'A journal is' : 'The streams are'} full, and the oldest messages are dropped.`;
-  const what = streams === null ? 'journals' : 'streams';
-  const then = streams === null || journals === null ? '' : `, then journals ${holdTime(journals)}`;
-  return `${where} Nothing is lost: ${what} hold ${holdTime(first)} more${then}.`;
+  const inStreams = at === 'workers' || at === 'database';
+  const seconds = (inStreams ? broker : agents).can_hold_s;
+  if (seconds === null) return where;
+  if (seconds <= 0) return `${where} ${inStreams ? 'A stream is at its limit' : 'A journal is full'}, and its oldest messages are dropped.`;
+  return `${where} ${inStreams ? 'The streams hold' : 'The fullest journal holds'} ${holdTime(seconds)} more; after that the oldest messages are dropped.`;
 }
 
 const FIGURES: Record<StageName, (pipeline: Pipeline) => StageView['figures']> = {

@@ -1,7 +1,7 @@
 // The retention rules as a form has them, text in every field, and back; and what a dry run says, in
 // words. An empty field of a group is its default. What is wrong with a rule is the gateway's to
 // say; here only what cannot be read.
-import type { GroupKept, Plan, Retention, Rule, TablePlan } from '../io/contract-storage';
+import type { GroupKept, LabelPlan, Plan, Retention, Rule, TablePlan } from '../io/contract-storage';
 import { bytes, count, utcDay } from './format';
 
 /** A rule beside those of whole groups. */
@@ -104,8 +104,21 @@ export function formField(field: string | null, fields: readonly string[]): stri
   return place.startsWith('rule/') ? `${place}/${found[2] ?? 'scope'}` : place;
 }
 
+/** Rows that go whatever their host; the gateway counts those of labels in. */
+function rowsOfAll({ rows, labels }: TablePlan): number {
+  return Math.max(0, rows - labels.reduce((sum, label) => sum + label.rows, 0));
+}
+
+function losesOfAll(table: TablePlan): boolean {
+  return table.days > 0 || rowsOfAll(table) > 0;
+}
+
+function losingLabels({ labels }: TablePlan): LabelPlan[] {
+  return labels.filter((label) => label.days > 0 && label.hosts > 0);
+}
+
 function loses(table: TablePlan): boolean {
-  return table.rows > 0 || table.days > 0 || table.labels.some((label) => label.days > 0 && label.hosts > 0);
+  return losesOfAll(table) || losingLabels(table).length > 0;
 }
 
 /** Tables that would lose something, of all hosts or of some; those that lose most first. */
@@ -125,11 +138,10 @@ export interface GroupLoss {
 
 export function lossByGroup(plan: Plan): GroupLoss[] {
   const groups = new Map<string, GroupLoss>();
-  for (const table of losing(plan)) {
-    if (table.days === 0 && table.rows === 0) continue;
+  for (const table of losing(plan).filter(losesOfAll)) {
     const sum = groups.get(table.group) ?? { group: table.group, days: 0, rows: 0, bytes: 0, from: null, before: table.before };
     sum.days = Math.max(sum.days, table.days);
-    sum.rows += table.rows;
+    sum.rows += rowsOfAll(table);
     sum.bytes += table.bytes;
     sum.before = Math.max(sum.before, table.before);
     if (table.oldest !== null) sum.from = Math.min(sum.from ?? table.oldest, table.oldest);
@@ -146,17 +158,47 @@ export function lossWords({ group, days: number, rows, bytes: size, from, before
   return `${days(number)} of ${what} of all hosts${since}, ${[about, bytes(size)].filter((part) => part !== '').join(', ')}`;
 }
 
-/** Rows of hosts with a label, which are deleted one by one. */
+/**
+ * Rows of hosts with a label, which are deleted one by one. How many are left of them nobody counts:
+ * it may be as many as there would be had the rule never held.
+ */
 export function labelLosses(plan: Plan): string[] {
-  const found = new Map<string, string>();
-  for (const table of plan.tables) {
-    for (const label of table.labels) {
-      if (label.days === 0 || label.hosts === 0) continue;
-      const hosts = `${count(label.hosts)} ${label.hosts === 1 ? 'host' : 'hosts'}`;
-      found.set(`${label.label} ${table.group}`, `${days(label.days)} of ${groupWords(table.group).toLowerCase()} of ${hosts} with ${label.label}, all that is older than ${utcDay(label.before)}`);
-    }
+  const found = new Map<string, { group: string; label: LabelPlan }>();
+  for (const { group, label } of plan.tables.flatMap((table) => losingLabels(table).map((one) => ({ group: table.group, label: one })))) {
+    const key = `${label.label} ${group} ${label.before}`;
+    const sum = found.get(key)?.label ?? { ...label, days: 0, rows: 0 };
+    found.set(key, { group, label: { ...sum, days: Math.max(sum.days, label.days), rows: sum.rows + label.rows } });
   }
-  return [...found.values()];
+  return [...found.values()].map(labelWords);
+}
+
+function labelWords({ group, label: { label, hosts, days: number, rows, before } }: { group: string; label: LabelPlan }): string {
+  const of = `${count(hosts)} ${hosts === 1 ? 'host' : 'hosts'} with ${label}`;
+  const most = rows > 0 ? `, up to ${count(rows)} rows` : '';
+  return `${days(number)} of ${groupWords(group).toLowerCase()} of ${of}, all that is older than ${utcDay(before)}${most}`;
+}
+
+/** What goes of a table by one rule. */
+export interface TableLoss {
+  table: string;
+  /** Null for all hosts. */
+  label: string | null;
+  keep_days: number;
+  /** 0 where single rows go. */
+  days: number;
+  before: number;
+  rows: number;
+  /** Null where nothing is free at once. */
+  bytes: number | null;
+}
+
+export function lossByTable(plan: Plan): TableLoss[] {
+  return losing(plan).flatMap((table) => {
+    const { table: name, keep_days, days: number, before, bytes: size } = table;
+    const ofAll = { table: name, label: null, keep_days, days: number, before, rows: rowsOfAll(table), bytes: size };
+    const ofLabels = losingLabels(table).map((one) => ({ table: name, label: one.label, keep_days: one.keep_days, days: 0, before: one.before, rows: one.rows, bytes: null }));
+    return losesOfAll(table) ? [ofAll, ...ofLabels] : ofLabels;
+  });
 }
 
 /** Labels in rules that no host has now: a typing mistake, more often than not. */
@@ -171,6 +213,7 @@ export function planSentence(plan: Plan): string {
   const labelled = labelLosses(plan);
   if (groups.length === 0 && labelled.length === 0) return 'Nothing stored now is older than these rules allow: saving them removes nothing.';
   const size = plan.bytes > 0 ? `, ${bytes(plan.bytes)}` : '';
-  const rows = plan.rows > 0 ? `about ${count(plan.rows)} rows${size}` : 'rows of some hosts';
+  const most = labelled.length > 0 ? 'up to' : 'about';
+  const rows = plan.rows > 0 ? `${most} ${count(plan.rows)} rows${size}` : `rows of some hosts${size}`;
   return `Saving these rules removes ${rows}, for good, within minutes.`;
 }

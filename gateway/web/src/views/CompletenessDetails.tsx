@@ -2,8 +2,9 @@
 // state and its story, and what came late.
 import { Link } from 'wouter';
 import type { Completeness, Gap } from '../io/contract';
-import { ago, count, exactShare, moment, timeSpan } from '../logic/format';
+import { ago, count, moment, timeSpan } from '../logic/format';
 import { channelWords, gapMessages, gapStory, messages, missingOf, stateWords } from '../logic/gaps';
+import { ChannelTable } from './ChannelTable';
 
 export interface CompletenessDetailsProps {
   report: Completeness;
@@ -29,32 +30,7 @@ export function CompletenessDetails({ report, now }: CompletenessDetailsProps) {
 function Channels({ report }: { report: Completeness }) {
   return (
     <div className="table-scroll">
-      <table className="plain-table">
-        <thead>
-          <tr>
-            <th scope="col">Channel</th>
-            <th scope="col" className="number">Complete</th>
-            <th scope="col" className="number">Stored</th>
-            <th scope="col" className="number">Missing</th>
-            <th scope="col" className="number" title="Of the missing ones">Lost</th>
-            <th scope="col" className="number wide-only">Repaired</th>
-            <th scope="col" className="number wide-only" title="Refused for a reason and kept among the dead letters">Set aside</th>
-          </tr>
-        </thead>
-        <tbody>
-          {report.channels.map((channel) => (
-            <tr key={channel.channel}>
-              <th scope="row">{channelWords(channel.channel)}</th>
-              <td className="number">{exactShare(channel.percent)}</td>
-              <td className="number">{count(channel.stored)}</td>
-              <td className="number">{count(missingOf(channel))}</td>
-              <td className="number">{count(channel.lost)}</td>
-              <td className="number wide-only">{count(channel.repaired)}</td>
-              <td className="number wide-only">{count(channel.dead)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ChannelTable channels={report.channels.map((channel) => ({ ...channel, missing: missingOf(channel) }))} />
     </div>
   );
 }

@@ -3,7 +3,8 @@
 import { Link } from 'wouter';
 import type { FleetChannel, FleetCompleteness, LackingHost } from '../io/contract';
 import { count, exactShare } from '../logic/format';
-import { channelHint, channelWords, fleetSentence } from '../logic/gaps';
+import { fleetSentence } from '../logic/gaps';
+import { Amount, ChannelTable, Share } from './ChannelTable';
 import { CheckIcon, WarningIcon } from './icons';
 import { Figure } from './parts';
 
@@ -62,47 +63,9 @@ function Channels({ channels }: { channels: readonly FleetChannel[] }) {
   return (
     <section className="card table-card" aria-label="Channels">
       <h3>By channel, in messages</h3>
-      <table className="plain-table">
-        <thead>
-          <tr>
-            <th scope="col">Channel</th>
-            <th scope="col" className="number">Complete</th>
-            <th scope="col" className="number">Stored</th>
-            <th scope="col" className="number">Missing</th>
-            <th scope="col" className="number" title="Of the missing ones">Lost</th>
-            <th scope="col" className="number wide-only">Repaired</th>
-            <th scope="col" className="number wide-only" title="Refused for a reason and kept among the dead letters">Set aside</th>
-          </tr>
-        </thead>
-        <tbody>
-          {channels.map((channel) => (
-            <tr key={channel.channel}>
-              <th scope="row">
-                {channelWords(channel.channel)} <span className="quiet wide-only">{channelHint(channel.channel)}</span>
-              </th>
-              <td className="number">
-                <Share percent={channel.percent} missing={channel.missing} />
-              </td>
-              <Amount value={channel.stored} />
-              <Amount value={channel.missing} tone="warm" />
-              <Amount value={channel.lost} tone="bad" />
-              <Amount value={channel.repaired} tone="good" wide />
-              <Amount value={channel.dead} wide />
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ChannelTable channels={channels} hints />
     </section>
   );
-}
-
-function Share({ percent, missing }: { percent: number; missing: number }) {
-  return <span className={missing === 0 ? 'good' : 'warm'}>{exactShare(percent)}</span>;
-}
-
-/** Nothing is said more quietly than something. */
-function Amount({ value, tone, wide = false }: { value: number; tone?: 'good' | 'warm' | 'bad'; wide?: boolean }) {
-  return <td className={`number ${value === 0 ? 'missing' : (tone ?? '')} ${wide ? 'wide-only' : ''}`}>{count(value)}</td>;
 }
 
 function Hosts({ hosts }: { hosts: readonly LackingHost[] }) {

@@ -1,7 +1,7 @@
 // The question before dead letters are dealt with, and what became of them.
 import type { DeadLetter } from '../io/contract-letters';
-import { count, failureSentence } from '../logic/format';
-import { filterWords, lettersWords, outcomeWords, refusals, type Deed, type LetterFilter, type Outcome } from '../logic/letters';
+import { count } from '../logic/format';
+import { failedWords, filterWords, lettersWords, outcomeWords, refusals, type Deed, type LetterFilter, type Outcome } from '../logic/letters';
 import { ConfirmDialog } from './ConfirmDialog';
 import { CheckIcon, WarningIcon } from './icons';
 
@@ -49,11 +49,13 @@ export interface ManyOutcomeProps {
   running: boolean;
   stopped: boolean;
   failure: unknown;
+  /** What failed may still be done. */
+  goesOn: boolean;
   onStop(): void;
   onDismiss(): void;
 }
 
-export function ManyOutcome({ deed, outcome, running, stopped, failure, onStop, onDismiss }: ManyOutcomeProps) {
+export function ManyOutcome({ deed, outcome, running, stopped, failure, goesOn, onStop, onDismiss }: ManyOutcomeProps) {
   const reasons = refusals(outcome);
   const look = failure !== null ? 'inline-failure' : reasons.length > 0 ? 'inline-warning' : 'inline-good';
   return (
@@ -62,7 +64,7 @@ export function ManyOutcome({ deed, outcome, running, stopped, failure, onStop, 
       <span className="outcome-words">
         {running ? `${count(outcome.done)} ${deed === 'retry' ? 'published again' : 'discarded'} so far…` : outcomeWords(deed, outcome)}
         {stopped && ' You stopped it: the others are as they were.'}
-        {failure !== null && ` Then it failed: ${failureSentence(failure)} The others are as they were.`}
+        {failure !== null && ` ${failedWords(failure, goesOn)}`}
       </span>
       <button type="button" className="button" onClick={running ? onStop : onDismiss}>
         {running ? 'Stop' : 'Dismiss'}

@@ -1,8 +1,8 @@
 // What new rules would remove, before they are set: first as a sentence, then by kind of data, then
 // table by table for those who want to know.
 import type { Plan } from '../io/contract-storage';
-import { bytes, utcDay } from '../logic/format';
-import { days, idleLabels, kept, labelLosses, losing, lossByGroup, lossWords, planSentence } from '../logic/retention-form';
+import { bytes, count, MISSING, utcDay } from '../logic/format';
+import { days, idleLabels, kept, labelLosses, lossByGroup, lossByTable, lossWords, planSentence, type TableLoss } from '../logic/retention-form';
 import { about } from '../logic/storage';
 import { CheckIcon, WarningIcon } from './icons';
 
@@ -29,7 +29,7 @@ export function PlanView({ plan }: { plan: Plan }) {
       {idleLabels(plan).map((label) => (
         <p key={label}>No host has the label {label} now.</p>
       ))}
-      {groups.length > 0 && <Tables plan={plan} />}
+      {!harmless && <Tables plan={plan} />}
     </section>
   );
 }
@@ -51,21 +51,28 @@ function Tables({ plan }: { plan: Plan }) {
             </tr>
           </thead>
           <tbody>
-            {losing(plan).map((table) => (
-              <tr key={table.table}>
-                <th scope="row">
-                  <code>{table.table}</code>
-                </th>
-                <td className="number wide-only">{kept(table.keep_days)}</td>
-                <td className="number">{table.days === 0 ? 'rows' : days(table.days)}</td>
-                <td className="number wide-only">{utcDay(table.before)}</td>
-                <td className="number">{about(table.rows)}</td>
-                <td className="number">{bytes(table.bytes)}</td>
-              </tr>
+            {lossByTable(plan).map((loss) => (
+              <LossRow key={`${loss.table} ${loss.label} ${loss.before}`} loss={loss} />
             ))}
           </tbody>
         </table>
       </div>
     </details>
+  );
+}
+
+function LossRow({ loss: { table, label, keep_days, days: number, before, rows, bytes: size } }: { loss: TableLoss }) {
+  return (
+    <tr>
+      <th scope="row">
+        <code>{table}</code>
+        {label !== null && <span className="quiet"> of {label}</span>}
+      </th>
+      <td className="number wide-only">{kept(keep_days)}</td>
+      <td className="number">{number === 0 ? 'rows' : days(number)}</td>
+      <td className="number wide-only">{utcDay(before)}</td>
+      <td className="number">{label !== null && rows > 0 ? `up to ${count(rows)}` : about(rows)}</td>
+      <td className="number">{size === null ? MISSING : bytes(size)}</td>
+    </tr>
   );
 }

@@ -157,7 +157,7 @@ impl Claim {
         Ok(lost)
     }
 
-    /// Numbers after all that were stored which the agent never gave out, although a heartbeat
+    /// Numbers after all that came which the agent never gave out, although a heartbeat
     /// said so, are no messages: they are neither missing nor lost. Answers the others.
     async fn forget_unwritten(
         &self,
@@ -171,7 +171,7 @@ impl Claim {
             FROM gaps AS g
             WHERE g.id = $1
               AND l.host_id = g.host_id AND l.channel = g.channel AND l.epoch = g.epoch
-              AND coalesce(upper(l.received), 1) <= $2";
+              AND coalesce(upper(l.received + l.dead), 1) <= $2";
         let updated = transaction.execute(sql, &[&self.id, &from]).await;
         let is_end = updated.context("cannot take back what was announced")? > 0;
         Ok(if is_end { ranges.without(&Ranges::of([(from, to)])) } else { ranges.clone() })

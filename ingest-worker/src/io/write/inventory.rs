@@ -3,8 +3,6 @@
 //! One message at a time: hosts send one at their start and on a change, and each may be compared
 //! with the one before it in the same batch.
 
-use std::time::SystemTime;
-
 use muster_runtime::time::system_time;
 use muster_schemas::Envelope;
 use muster_schemas::inventory::{Inventory, InventoryItem, SystemInfo};
@@ -23,7 +21,8 @@ impl Write for Inventory {
         let mut ordered = batch.to_vec();
         // Two workers lock the same rows in the same order.
         ordered.sort_by_key(|message| {
-            (&message.host, kind_name(&message.body.item), message.body.at, message.seq)
+            let order = (message.body.at, message.epoch, message.seq);
+            (&message.host, kind_name(&message.body.item), order)
         });
         let mut rows = 0;
         for message in ordered {
@@ -39,57 +38,52 @@ async fn record(
 ) -> Result<u64, Error> {
     let (host, kind) = (message.host.as_str(), kind_name(&message.body.item));
     let (at, detail) = (system_time(message.body.at), detail(&message.body.item));
+    let (epoch, seq) = (&message.epoch, &message.seq);
     let sql = "
-        INSERT INTO host_inventory (host_id, kind, at, detail) VALUES ($1, $2, $3, $4)
+        INSERT INTO host_inventory (host_id, kind, at, epoch, seq, detail)
+        VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (host_id, kind) DO UPDATE
-        SET at = excluded.at, detail = excluded.detail, received_at = now()
-        WHERE host_inventory.at <= excluded.at";
-    let newest = transaction.execute(sql, &[&host, &kind, &at, &detail]).await?;
+        SET at = excluded.at, epoch = excluded.epoch, seq = excluded.seq, detail = excluded.detail,
+            received_at = now()
+        WHERE (host_inventory.at, host_inventory.epoch, host_inventory.seq)
+           <= (excluded.at, excluded.epoch, excluded.seq)";
+    let newest = transaction.execute(sql, &[&host, &kind, &at, epoch, seq, &detail]).await?;
     let sql = "
-        INSERT INTO host_inventory_history (host_id, kind, at, detail)
-        SELECT $1, $2, $3, $4
-        WHERE $4 IS DISTINCT FROM (
-            SELECT detail FROM host_inventory_history
-            WHERE host_id = $1 AND kind = $2 AND at <= $3
-            ORDER BY at DESC, id DESC
-            LIMIT 1
-        )";
-    let changed = transaction.execute(sql, &[&host, &kind, &at, &detail]).await?;
-    if newest == 0 && changed == 1 {
-        mend_history(transaction, host, kind, at).await?;
-    }
+        INSERT INTO host_inventory_history (host_id, kind, at, epoch, seq, detail)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    transaction.execute(sql, &[&host, &kind, &at, epoch, seq, &detail]).await?;
+    thin_history(transaction, message).await?;
     if let (1, InventoryItem::System(system)) = (newest, &message.body.item) {
         update_host(transaction, host, system).await?;
     }
-    Ok(newest + changed)
+    Ok(newest + 1)
 }
 
-/// One that came late stands between others now. What follows it may say the same as it, and needs
-/// no row; and the newest may have had none because nothing had come in between.
-async fn mend_history(
+/// Of those around a new one, what says the same as its neighbours on both sides goes. The first
+/// and the last of the same stay: what comes late may stand between them.
+async fn thin_history(
     transaction: &Transaction<'_>,
-    host: &str,
-    kind: &str,
-    at: SystemTime,
+    message: &Envelope<Inventory>,
 ) -> Result<(), Error> {
     let sql = "
         WITH around AS (
-            SELECT id, detail = lag(detail) OVER (ORDER BY at, id) AS is_same
-            FROM host_inventory_history WHERE host_id = $1 AND kind = $2 AND at >= $3
+            (SELECT id, at, epoch, seq, detail FROM host_inventory_history
+             WHERE host_id = $1 AND kind = $2 AND (at, epoch, seq) <= ($3, $4, $5)
+             ORDER BY at DESC, epoch DESC, seq DESC LIMIT 3)
+            UNION ALL
+            (SELECT id, at, epoch, seq, detail FROM host_inventory_history
+             WHERE host_id = $1 AND kind = $2 AND (at, epoch, seq) > ($3, $4, $5)
+             ORDER BY at, epoch, seq LIMIT 2)
+        ), compared AS (
+            SELECT id, detail = lag(detail) OVER said AND detail = lead(detail) OVER said AS is_inner
+            FROM around
+            WINDOW said AS (ORDER BY at, epoch, seq)
         )
-        DELETE FROM host_inventory_history AS h USING around
-        WHERE h.id = around.id AND around.is_same";
-    transaction.execute(sql, &[&host, &kind, &at]).await?;
-    let sql = "
-        INSERT INTO host_inventory_history (host_id, kind, at, detail)
-        SELECT host_id, kind, at, detail FROM host_inventory AS newest
-        WHERE host_id = $1 AND kind = $2 AND detail IS DISTINCT FROM (
-            SELECT detail FROM host_inventory_history AS h
-            WHERE h.host_id = $1 AND h.kind = $2 AND h.at <= newest.at
-            ORDER BY h.at DESC, h.id DESC
-            LIMIT 1
-        )";
-    transaction.execute(sql, &[&host, &kind]).await?;
+        DELETE FROM host_inventory_history AS h USING compared
+        WHERE h.id = compared.id AND compared.is_inner";
+    let (host, kind) = (message.host.as_str(), kind_name(&message.body.item));
+    let at = system_time(message.body.at);
+    transaction.execute(sql, &[&host, &kind, &at, &message.epoch, &message.seq]).await?;
     Ok(())
 }
 
