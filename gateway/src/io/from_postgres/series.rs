@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Pool, Transaction};
 use muster_runtime::time::system_time;
 use muster_schemas::metrics::Metric;
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{IsolationLevel, Row, Transaction};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{IsolationLevel, Row};
 
 use super::sources::{Table, over_samples, source};
 use super::statement::Reading;
@@ -116,7 +116,8 @@ pub(crate) async fn series(pool: &Pool, asked: &Asked<'_>) -> Result<Answered> {
     if !asked.custom.is_empty() {
         found.extend(custom::series(&snapshot, asked, plans.of(plans.level), plans.step_ms).await?);
     }
-    snapshot.commit().await?;
+    // Nothing was written: nobody has to wait until the database has heard that this is over.
+    drop(snapshot);
     Ok(Answered { level: plans.level, step_ms: plans.step_ms, series: found })
 }
 
@@ -165,7 +166,7 @@ async fn in_samples(
             FROM rollup_dirty
             WHERE host_id = $1 AND hour >= $2 AND hour < $3
             UNION ALL
-            SELECT $4, $5, true WHERE $4 IS NOT NULL
+            SELECT $4::timestamptz, $5::timestamptz, true WHERE $4 IS NOT NULL
         ) AS stale
         CROSS JOIN LATERAL (
             SELECT FROM host_samples
@@ -178,15 +179,10 @@ async fn in_samples(
     let (since, until) = (cut.map(system_time), cut.map(|at| system_time(at + level.width_ms())));
     let last = system_time(range.to + HOUR_MS);
     let to = system_time(range.to);
-    let values: [(&(dyn ToSql + Sync), Type); 6] = [
-        (&host, Type::TEXT),
-        (&first, Type::TIMESTAMPTZ),
-        (&to, Type::TIMESTAMPTZ),
-        (&since, Type::TIMESTAMPTZ),
-        (&until, Type::TIMESTAMPTZ),
-        (&last, Type::TIMESTAMPTZ),
-    ];
-    let rows = snapshot.query_typed(sql, &values).await;
+    // Planned once: to plan for each day of samples takes longer than to look into one.
+    let statement = snapshot.prepare_cached(sql).await?;
+    let values: [&(dyn ToSql + Sync); 6] = [&host, &first, &to, &since, &until, &last];
+    let rows = snapshot.query(&statement, &values).await;
     let rows = rows.context("cannot read which hours are not rolled up")?;
     let marked = rows.iter().filter(|row| !row.get::<_, bool>(1)).map(|row| row.get(0)).collect();
     Ok((marked, rows.iter().find(|row| row.get(1)).map(|row| row.get(0))))

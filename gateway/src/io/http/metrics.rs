@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::Query;
-use super::hosts::known_host;
+use super::hosts::{host_id, known_host};
 use super::{App, Problem, ProblemBody};
 use crate::io::from_postgres::custom;
 use crate::io::from_postgres::series::{self, Answered, Asked, Series, TooManyRows};
@@ -170,7 +170,7 @@ pub(super) async fn history(
     let wanted = read_names(query.names.as_deref())?;
     let stats = read_stats(query.stats.as_deref())?;
     let as_csv = wants_csv(query.format.as_deref(), &headers)?;
-    let host = known_host(&gateway, &id).await?;
+    let host = host_id(&id)?;
     let finest_ms = match query.step {
         Some(_) => None,
         None => series::finest_ms(&gateway.pool, host.as_str(), range).await?,
@@ -194,6 +194,10 @@ pub(super) async fn history(
             }
             Err(failure) => failure.into(),
         })?;
+    // Whoever has points is known.
+    if series.iter().all(|series| series.points.is_empty()) {
+        known_host(&gateway, &id).await?;
+    }
     let timestamps = timestamps(range, step_ms);
     if is_too_large(series.len(), timestamps.len()) {
         return Err(Problem::unprocessable(format!(
