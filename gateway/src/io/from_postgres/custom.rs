@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Pool, Transaction};
 use muster_schemas::metrics::CUSTOM_PREFIX;
-use tokio_postgres::{Row, Transaction};
+use tokio_postgres::Row;
 
 use super::connection;
 use super::series::{Asked, Series, not_too_many, read_point};

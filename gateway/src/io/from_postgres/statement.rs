@@ -6,9 +6,10 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
+use deadpool_postgres::Transaction;
 use muster_runtime::time::system_time;
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Row, Transaction};
 
 use super::series::ROWS_MAX;
 use crate::logic::plan::Plan;
@@ -29,8 +30,13 @@ pub(super) struct Reading<'a> {
     pub(super) with_min: bool,
 }
 
-/// Parameters before the stretches.
-const FIXED: usize = 6;
+/// Parameters before the stretches: host, from, to, step (s), limit, names.
+const FIXED_TYPES: [Type; 6] =
+    [Type::TEXT, Type::TIMESTAMPTZ, Type::TIMESTAMPTZ, Type::FLOAT8, Type::INT8, Type::TEXT_ARRAY];
+
+/// Statements a connection remembers. A dashboard asks for some ten combinations of metrics again
+/// and again; somebody who asks for ever new ones fills no memory.
+const STATEMENTS_MAX: usize = 200;
 
 impl Reading<'_> {
     /// Numbers of a figure in a row: mean, maximum, and the minimum if it was asked for.
@@ -54,19 +60,15 @@ impl Reading<'_> {
             .iter()
             .flat_map(|stretch| [system_time(stretch.from), system_time(stretch.to)])
             .collect();
-        let mut values: Vec<(&(dyn ToSql + Sync), Type)> = vec![
-            (&host, Type::TEXT),
-            (&from, Type::TIMESTAMPTZ),
-            (&to, Type::TIMESTAMPTZ),
-            (&step_s, Type::FLOAT8),
-            (&limit, Type::INT8),
-            (&names, Type::TEXT_ARRAY),
-        ];
-        for time in &stretches {
-            values.push((time, Type::TIMESTAMPTZ));
+        let mut values: Vec<&(dyn ToSql + Sync)> = vec![&host, &from, &to, &step_s, &limit, &names];
+        values.extend(stretches.iter().map(|time| time as &(dyn ToSql + Sync)));
+        let mut types = FIXED_TYPES.to_vec();
+        types.resize(values.len(), Type::TIMESTAMPTZ);
+        if transaction.statement_cache.size() >= STATEMENTS_MAX {
+            transaction.statement_cache.clear();
         }
-        // Without a name and with the values at hand, so that it is planned for the days it reads.
-        transaction.query_typed(&self.sql(plan), &values).await
+        let statement = transaction.prepare_typed_cached(&self.sql(plan), &types).await?;
+        transaction.query(&statement, &values).await
     }
 
     fn sql(&self, plan: &Plan) -> String {
@@ -173,7 +175,7 @@ impl Reading<'_> {
 
 /// The numbers of the parameters between which a stretch of samples lies.
 fn stretch(index: usize) -> (usize, usize) {
-    (FIXED + 1 + 2 * index, FIXED + 2 + 2 * index)
+    (FIXED_TYPES.len() + 1 + 2 * index, FIXED_TYPES.len() + 2 + 2 * index)
 }
 
 fn put(text: &mut String, more: std::fmt::Arguments<'_>) {
