@@ -36,6 +36,7 @@ use crate::io::repair::Repair;
 use crate::io::rollups::{Rollups, Timing};
 use crate::io::to_postgres::{Store, StoreError, Stored};
 use crate::io::write::Write;
+use crate::logic::behind::Waiting;
 use crate::logic::intake::{Sorted, sort_by};
 use retention::Kept;
 
@@ -92,9 +93,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let store = Arc::new(Store::new(pool));
     let meters = Meters::default();
     tasks.spawn(showing::show(meters.clone(), stop.clone()));
-    let behind = Arc::new(std::array::from_fn(|_| watch::channel(false).0));
+    let waiting = Arc::new(std::array::from_fn(|_| watch::channel(Waiting::default()).0));
     let worker =
-        Worker { config, context, store, kept, meters, health, stop: stop.clone(), behind };
+        Worker { config, context, store, kept, meters, health, stop: stop.clone(), waiting };
     worker.start_loops(&mut tasks);
     tasks.spawn(worker.clone().pipeline::<TelemetryFrame>(ConsumerName::IngestTelemetry));
     tasks.spawn(worker.clone().pipeline::<LogFrame>(ConsumerName::IngestLogs));
@@ -157,8 +158,8 @@ struct Worker {
     meters: Meters,
     health: Health,
     stop: CancellationToken,
-    /// For each channel, whether what is taken from its stream has waited there for long.
-    behind: Arc<[watch::Sender<bool>; Channel::ALL.len()]>,
+    /// For each channel.
+    waiting: Arc<[watch::Sender<Waiting>; Channel::ALL.len()]>,
 }
 
 impl Worker {
@@ -192,7 +193,7 @@ impl Worker {
         // What was stored under an id is an id.
         let kept = move |host: &str| host.parse().map_or(0, |host| kept.samples_ms(&host));
         Rollups::new(self.store.pool().clone(), Timing::default(), Arc::new(kept))
-            .waiting_for(self.is_behind(Channel::Telemetry))
+            .waiting_for(self.waiting(Channel::Telemetry))
     }
 
     async fn pipeline<T: Write>(self, consumer: ConsumerName) -> Result<()> {

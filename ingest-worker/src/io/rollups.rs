@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::io::partitions::Partitions;
+use crate::logic::behind::Waiting;
 use crate::logic::rollup::{Due, in_turns, is_whole};
 
 /// How often to look for work.
@@ -39,7 +40,7 @@ const DUE_MAX: i64 = 25_000;
 /// trying it in every pass would only hide the rest of the log.
 const ASIDE_FOR: Duration = Duration::from_secs(900);
 
-/// Then hours are made although the worker is still behind: charts of many hours that are not made
+/// Then hours are made although there is still a backlog: charts of many hours that are not made
 /// are slow, and a worker may be behind for days.
 const WAITING_MAX: Duration = Duration::from_secs(900);
 
@@ -69,27 +70,26 @@ pub struct Rollups {
     /// The last thing that was complained of: it is said once, not once a pass.
     complaint: Option<String>,
     set_aside: HashMap<(String, i64), Instant>,
-    /// Whether the worker is far behind.
-    behind: Option<watch::Receiver<bool>>,
+    telemetry: Option<watch::Receiver<Waiting>>,
     waiting_since: Option<Instant>,
 }
 
 impl Rollups {
     pub fn new(pool: Pool, timing: Timing, kept: Kept) -> Self {
         let (complaint, set_aside) = (None, HashMap::new());
-        Self { pool, timing, kept, complaint, set_aside, behind: None, waiting_since: None }
+        Self { pool, timing, kept, complaint, set_aside, telemetry: None, waiting_since: None }
     }
 
-    /// Waits while the worker is far behind, though not for ever: a backlog would have its hours
-    /// made again and again while it comes, at the cost of its coming. Charts read what is not
-    /// made from samples meanwhile.
+    /// Waits while there is a backlog, though not for ever: it would have its hours made again and
+    /// again while it comes, at the cost of its coming. Charts read what is not made from samples
+    /// meanwhile.
     #[must_use]
-    pub fn waiting_for(self, behind: watch::Receiver<bool>) -> Self {
-        Self { behind: Some(behind), ..self }
+    pub fn waiting_for(self, telemetry: watch::Receiver<Waiting>) -> Self {
+        Self { telemetry: Some(telemetry), ..self }
     }
 
     fn is_to_wait(&mut self) -> bool {
-        if !self.behind.as_ref().is_some_and(|behind| *behind.borrow()) {
+        if !self.telemetry.as_ref().is_some_and(|telemetry| telemetry.borrow().has_backlog) {
             self.waiting_since = None;
             return false;
         }

@@ -1,8 +1,18 @@
-//! Whether a worker is so far behind that what is fresh has to be read past the backlog.
+//! Whether a worker is so far behind that what is fresh has to be read past the backlog, and
+//! whether there is a backlog at all.
 //!
 //! It trips when what was just taken from the stream had waited there for longer than the limit,
 //! and clears when it had waited for less than a third of it, so that a worker near the limit does
 //! not go to and fro. A backlog that is worked off within the limit never trips it.
+
+/// What waits for a worker on a channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// What is taken from the stream has waited there for long.
+    pub is_behind: bool,
+    /// More than the next batch holds.
+    pub has_backlog: bool,
+}
 
 /// Clears at this part of the limit.
 const CLEARS_AT: i64 = 3;

@@ -17,28 +17,31 @@ use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::Worker;
-use crate::io::from_bus::{incoming, waited_ms};
+use crate::io::from_bus::{backlog, incoming, waited_ms};
 use crate::io::write::Write;
-use crate::logic::behind::is_behind;
+use crate::logic::behind::{Waiting, is_behind};
 use crate::logic::intake::sort_by;
 
 impl Worker {
-    /// Looks at what was just taken from the stream, and says when it has become late.
+    /// Looks at what was just taken from the stream: how late it is, and how much is behind it.
     pub(super) fn look_behind(
         &self,
         channel: Channel,
         messages: &[async_nats::jetstream::Message],
     ) {
-        let Some(waited_ms) = waited_ms(messages, now_ms()) else { return };
+        let (waited_ms, (pending, _)) = (waited_ms(messages, now_ms()), backlog(messages));
         let limit_ms = duration_ms(self.config.fresh_after);
-        self.behind[usize::from(channel.index())].send_if_modified(|behind| {
-            let was = std::mem::replace(behind, is_behind(*behind, waited_ms, limit_ms));
-            was != *behind
+        let has_backlog = pending > self.config.batch_messages as u64;
+        self.waiting[usize::from(channel.index())].send_if_modified(|waiting| {
+            let was = *waiting;
+            let judged = waited_ms.map(|waited_ms| is_behind(was.is_behind, waited_ms, limit_ms));
+            *waiting = Waiting { is_behind: judged.unwrap_or(was.is_behind), has_backlog };
+            was != *waiting
         });
     }
 
-    pub(super) fn is_behind(&self, channel: Channel) -> watch::Receiver<bool> {
-        self.behind[usize::from(channel.index())].subscribe()
+    pub(super) fn waiting(&self, channel: Channel) -> watch::Receiver<Waiting> {
+        self.waiting[usize::from(channel.index())].subscribe()
     }
 
     /// Stores what is fresh whenever the worker is behind, until told to stop.
@@ -47,11 +50,11 @@ impl Worker {
         consumer: ConsumerName,
         limits: BatchLimits,
     ) -> Result<()> {
-        let mut behind = self.is_behind(T::CHANNEL);
+        let mut waiting = self.waiting(T::CHANNEL);
         let mut attempt = 1;
         loop {
             let is_late = tokio::select! {
-                is_late = behind.wait_for(|behind| *behind) => is_late.is_ok(),
+                is_late = waiting.wait_for(|waiting| waiting.is_behind) => is_late.is_ok(),
                 () = self.stop.cancelled() => false,
             };
             if !is_late {
@@ -59,7 +62,7 @@ impl Worker {
             }
             let channel = T::CHANNEL.as_str();
             info!(channel, "far behind: what is fresh is stored beside the backlog");
-            match self.store_beside::<T>(consumer, limits, &mut behind).await {
+            match self.store_beside::<T>(consumer, limits, &mut waiting).await {
                 Ok(()) => {
                     info!(channel, "no longer far behind");
                     attempt = 1;
@@ -81,14 +84,14 @@ impl Worker {
         &self,
         consumer: ConsumerName,
         limits: BatchLimits,
-        behind: &mut watch::Receiver<bool>,
+        waiting: &mut watch::Receiver<Waiting>,
     ) -> Result<()> {
         let replicas = self.config.nats_replicas;
         let mut source = FreshSource::open(&self.context, consumer, limits, replicas).await?;
         loop {
             let messages = tokio::select! {
                 messages = source.next() => messages?,
-                caught_up = behind.wait_for(|behind| !*behind) => {
+                caught_up = waiting.wait_for(|waiting| !waiting.is_behind) => {
                     return caught_up.map(drop).context("the reader of batches has ended");
                 }
                 () = self.stop.cancelled() => return Ok(()),

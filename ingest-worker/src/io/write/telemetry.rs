@@ -51,7 +51,7 @@ async fn update_latest(
         .collect();
     let sql = "
         INSERT INTO host_latest (host_id, ts, sample)
-        SELECT host_id, ts, sample::jsonb
+        SELECT host_id, ts, sample::json
         FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS u (host_id, ts, sample)
         ON CONFLICT (host_id) DO UPDATE
         SET ts = excluded.ts, sample = excluded.sample, received_at = now()
