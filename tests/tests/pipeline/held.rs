@@ -49,7 +49,8 @@ async fn while_the_database_is_stopped_streams_hold_and_afterwards_all_is_stored
     .await;
     let page = held_at(&api, None).await;
     assert_eq!(page["workers"]["items"][0]["gone"], false, "{page}");
-    assert_eq!(page["database"]["engine"], "plain", "{page}");
+    let engine = running.database.client.query_one("SELECT engine FROM muster_engine", &[]).await;
+    assert_eq!(page["database"]["engine"], engine.unwrap().get::<_, &str>(0), "{page}");
 
     let paused = Paused::tree(running.stack.pid("postgres").unwrap().unwrap());
     for (seq, at) in (2..).zip(&times[1..]) {

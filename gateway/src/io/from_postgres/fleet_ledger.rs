@@ -70,6 +70,34 @@ pub(crate) async fn by_channel(pool: &Pool) -> Result<Vec<ChannelLedger>> {
     Ok(rows.iter().map(read).collect())
 }
 
+/// What came late on a channel, over all hosts, as far back as retention keeps it.
+pub(crate) struct Backfilled {
+    pub(crate) channel: String,
+    pub(crate) hosts: i64,
+    pub(crate) ranges: i64,
+    pub(crate) messages: i64,
+    /// When the last of it was stored.
+    pub(crate) latest_at: i64,
+}
+
+pub(crate) async fn backfilled(pool: &Pool) -> Result<Vec<Backfilled>> {
+    let sql = "
+        SELECT channel, count(DISTINCT host_id), count(*), sum(messages)::bigint,
+               (extract(epoch FROM max(stored_at)) * 1000)::bigint
+        FROM backfills GROUP BY channel ORDER BY channel";
+    let client = connection(pool).await?;
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query(&statement, &[]).await.context("cannot read what came late")?;
+    let read = |row: &tokio_postgres::Row| Backfilled {
+        channel: row.get(0),
+        hosts: row.get(1),
+        ranges: row.get(2),
+        messages: row.get(3),
+        latest_at: row.get(4),
+    };
+    Ok(rows.iter().map(read).collect())
+}
+
 pub(crate) async fn gap_counts(pool: &Pool) -> Result<GapCounts> {
     let sql = "
         SELECT state, count(*) FROM gaps

@@ -13,7 +13,7 @@ use super::extract::{Query, page_size};
 use super::hosts::known_host;
 use super::metrics::read_time;
 use super::{App, Problem, ProblemBody};
-use crate::io::from_postgres::fleet_ledger::{self, Lacking};
+use crate::io::from_postgres::fleet_ledger::{self, Backfilled, Lacking};
 use crate::io::from_postgres::ledger::{self, Window};
 use crate::logic::completeness::{ChannelLedger, Completeness, completeness, percent_of};
 
@@ -81,6 +81,8 @@ pub(super) struct FleetCompleteness {
     percent: f64,
     gaps: Gaps,
     channels: Vec<FleetChannel>,
+    /// What was stored late, after an outage or a gap, of the channels that had any.
+    backfilled: Vec<FleetBackfill>,
     /// Hosts that lack something, those that lack most first.
     hosts: HostPage,
 }
@@ -105,6 +107,18 @@ struct FleetChannel {
     missing: i64,
     repaired: i64,
     lost: i64,
+}
+
+/// Messages of a channel that came late, over all hosts.
+#[derive(Serialize, ToSchema)]
+struct FleetBackfill {
+    channel: String,
+    hosts: i64,
+    /// Ranges of time; which they are, each host tells.
+    ranges: i64,
+    messages: i64,
+    /// When the last of them was stored.
+    latest_at: i64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -140,6 +154,7 @@ pub(super) async fn of_fleet(
     let after = query.cursor.filter(|cursor| !cursor.is_empty()).map(read_cursor).transpose()?;
     let after = after.as_ref().map(|(missing, host)| (*missing, host.as_str()));
     let channels = fleet_ledger::by_channel(&gateway.pool).await?;
+    let backfilled = fleet_ledger::backfilled(&gateway.pool).await?;
     let gaps = fleet_ledger::gap_counts(&gateway.pool).await?;
     // One more than wanted tells whether there is another page.
     let mut worst = fleet_ledger::worst(&gateway.pool, after, limit + 1).await?;
@@ -155,6 +170,7 @@ pub(super) async fn of_fleet(
             lost: gaps.lost,
         },
         channels: channels.into_iter().map(FleetChannel::from).collect(),
+        backfilled: backfilled.into_iter().map(FleetBackfill::from).collect(),
         hosts: HostPage { items: worst.into_iter().map(LackingHost::from).collect(), next },
     }))
 }
@@ -170,6 +186,13 @@ fn read_cursor(cursor: String) -> Result<(i64, String), Problem> {
         .and_then(|(missing, host)| Some((missing.parse().ok()?, host.parse::<HostId>().ok()?)))
         .map(|(missing, host)| (missing, host.into()))
         .ok_or_else(|| Problem::unprocessable("cursor is not one that a page before named"))
+}
+
+impl From<Backfilled> for FleetBackfill {
+    fn from(late: Backfilled) -> Self {
+        let Backfilled { channel, hosts, ranges, messages, latest_at } = late;
+        Self { channel, hosts, ranges, messages, latest_at }
+    }
 }
 
 impl From<ChannelLedger> for FleetChannel {

@@ -10,7 +10,7 @@ import { usePages } from './use-pages';
 const EVERY_MS = 10_000;
 
 export function CompletenessPage() {
-  const { api } = useServices();
+  const { api, clock } = useServices();
   const report = usePages({ key: 'fleet', fetch: (cursor, signal) => api.fleetCompleteness(cursor, signal), page: ({ hosts }) => hosts, everyMs: EVERY_MS });
   useTitle('Completeness');
   return (
@@ -24,7 +24,7 @@ export function CompletenessPage() {
           <Skeleton className="card skeleton-chart" />
         </>
       )}
-      {report.first && <FleetCompletenessView report={report.first} hosts={report.items} onMore={report.more} moreBusy={report.moreBusy} />}
+      {report.first && <FleetCompletenessView report={report.first} hosts={report.items} onMore={report.more} moreBusy={report.moreBusy} now={clock.now()} />}
     </div>
   );
 }

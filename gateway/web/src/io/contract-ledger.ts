@@ -61,6 +61,16 @@ export interface FleetChannel {
   lost: number;
 }
 
+/** Messages that came late, over all hosts. */
+export interface FleetBackfill {
+  channel: string;
+  hosts: number;
+  ranges: number;
+  messages: number;
+  /** When the last of them was stored. */
+  latest_at: number;
+}
+
 export interface LackingHost {
   id: string;
   percent: number;
@@ -74,6 +84,8 @@ export interface FleetCompleteness {
   percent: number;
   gaps: GapCounts;
   channels: FleetChannel[];
+  /** Of the channels that had any. */
+  backfilled: FleetBackfill[];
   hosts: { items: LackingHost[]; next: string | null };
 }
 
@@ -135,6 +147,7 @@ export const parseFleetCompleteness: Parse<FleetCompleteness> = shape<FleetCompl
   channels: list(
     shape<FleetChannel>({ channel: str, percent: num, stored: int, dead: int, missing: int, repaired: int, lost: int }),
   ),
+  backfilled: list(shape<FleetBackfill>({ channel: str, hosts: int, ranges: int, messages: int, latest_at: int })),
   hosts: shape<FleetCompleteness['hosts']>({
     items: list(shape<LackingHost>({ id: str, percent: num, missing: int, repaired: int, lost: int, gaps_open: int })),
     next: nullable(str),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Completeness, FleetChannel, Gap } from '../io/contract';
-import { fleetSentence, gapStory, judge, missingBands } from './gaps';
+import { backfillSentence, fleetSentence, gapStory, judge, missingBands } from './gaps';
 
 function gap(changes: Partial<Gap> = {}): Gap {
   return { epoch: 1, from: 10, to: 19, since: 5_000, from_at: 1_000, to_at: 2_000, state: 'lost', cause: 'dropped', attempts: 1, ...changes };
@@ -61,6 +61,15 @@ describe('the bands of a chart', () => {
 function channel(missing: number, lost: number): FleetChannel {
   return { channel: 'logs', percent: 50, stored: 1, dead: 0, missing, repaired: 0, lost };
 }
+
+describe('what came late', () => {
+  it.each([
+    [{ channel: 'logs', hosts: 1, ranges: 1, messages: 1, latest_at: 940_000 }, 'Logs: 1 message of one stretch of time of one host came late and is stored; the last 60 s ago.'],
+    [{ channel: 'telemetry', hosts: 3, ranges: 4, messages: 1200, latest_at: 999_000 }, 'Telemetry: 1,200 messages of 4 stretches of time of 3 hosts came late and are stored; the last now.'],
+  ])('is one sentence', (late, words) => {
+    expect(backfillSentence(late, 1_000_000)).toBe(words);
+  });
+});
 
 describe('the sentence of the fleet', () => {
   it.each<[FleetChannel[], string]>([

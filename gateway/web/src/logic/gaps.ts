@@ -1,7 +1,7 @@
 // What a completeness report comes to: everything accounted for, or how many messages are missing,
 // in which words, and where in time. A repaired gap is no longer missing, a lost one always will be.
-import type { ChannelCompleteness, Completeness, FleetChannel, Gap } from '../io/contract';
-import { count } from './format';
+import type { ChannelCompleteness, Completeness, FleetBackfill, FleetChannel, Gap } from '../io/contract';
+import { ago, count } from './format';
 import type { Span } from './range';
 
 export interface Verdict {
@@ -44,6 +44,13 @@ export function fleetSentence(channels: readonly FleetChannel[]): string {
   if (lost === 0) return `${messages(rest)} ${rest === 1 ? 'is' : 'are'} missing and may still come: the agents are asked for ${rest === 1 ? 'it' : 'them'}.`;
   if (rest === 0) return `${messages(lost)} ${lost === 1 ? 'is' : 'are'} lost for good; all others are accounted for.`;
   return `${messages(missing)} are missing: ${count(lost)} lost for good, ${count(rest)} may still come.`;
+}
+
+/** What came late of a channel as a sentence. */
+export function backfillSentence({ channel, hosts, ranges, messages: sum, latest_at }: FleetBackfill, now: number): string {
+  const where = ranges === 1 ? 'one stretch of time' : `${count(ranges)} stretches of time`;
+  const whose = hosts === 1 ? 'one host' : `${count(hosts)} hosts`;
+  return `${channelWords(channel)}: ${messages(sum)} of ${where} of ${whose} came late and ${sum === 1 ? 'is' : 'are'} stored; the last ${ago(latest_at, now)}.`;
 }
 
 const CHANNEL_WORDS: Record<string, readonly [words: string, what: string]> = {

@@ -1,9 +1,9 @@
 // The completeness of the fleet: one number and what it means, the gaps by what became of them, each
 // channel, and the hosts that lack most.
 import { Link } from 'wouter';
-import type { FleetChannel, FleetCompleteness, LackingHost } from '../io/contract';
+import type { FleetBackfill, FleetChannel, FleetCompleteness, LackingHost } from '../io/contract';
 import { count, exactShare } from '../logic/format';
-import { fleetSentence } from '../logic/gaps';
+import { backfillSentence, fleetSentence } from '../logic/gaps';
 import { Amount, ChannelTable, Share } from './ChannelTable';
 import { CheckIcon, WarningIcon } from './icons';
 import { Figure } from './parts';
@@ -15,14 +15,15 @@ export interface FleetCompletenessViewProps {
   /** Null where there are no more. */
   onMore: (() => void) | null;
   moreBusy: boolean;
+  now: number;
 }
 
-export function FleetCompletenessView({ report, hosts, onMore, moreBusy }: FleetCompletenessViewProps) {
+export function FleetCompletenessView({ report, hosts, onMore, moreBusy, now }: FleetCompletenessViewProps) {
   return (
     <>
       <Headline report={report} />
       <GapFigures report={report} />
-      <Channels channels={report.channels} />
+      <Channels channels={report.channels} late={report.backfilled} now={now} />
       <Hosts hosts={hosts} />
       {onMore && (
         <button type="button" className="button panel-more" onClick={onMore} disabled={moreBusy}>
@@ -58,12 +59,23 @@ function GapFigures({ report: { gaps } }: { report: FleetCompleteness }) {
   );
 }
 
-function Channels({ channels }: { channels: readonly FleetChannel[] }) {
+interface ChannelsProps {
+  channels: readonly FleetChannel[];
+  late: readonly FleetBackfill[];
+  now: number;
+}
+
+function Channels({ channels, late, now }: ChannelsProps) {
   if (channels.length === 0) return null;
   return (
     <section className="card table-card" aria-label="Channels">
       <h3>By channel, in messages</h3>
       <ChannelTable channels={channels} hints />
+      {late.map((range) => (
+        <p className="quiet" key={range.channel}>
+          {backfillSentence(range, now)}
+        </p>
+      ))}
     </section>
   );
 }

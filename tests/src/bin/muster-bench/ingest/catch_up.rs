@@ -64,7 +64,8 @@ pub async fn measure(
     late_s.sort_by(f64::total_cmp);
     let late = |share: f64| late_s[((late_s.len() - 1) as f64 * share) as usize];
     ensure!(!late_s.is_empty(), "nothing fresh was stored");
-    add("ingest.catch_up_fresh_lag_p50_s", late(0.5), "s", Some(seconds), None);
+    let goal = Some((2.0, Better::Lower));
+    add("ingest.catch_up_fresh_lag_p50_s", late(0.5), "s", Some(seconds), goal);
     add("ingest.catch_up_fresh_lag_max_s", late(1.0), "s", Some(seconds), None);
     Ok(())
 }

@@ -99,7 +99,7 @@ pub async fn stop_workers(stack: &mut Stack, workers: usize) -> Result<f64> {
     Ok(used)
 }
 
-async fn until(is_so: impl AsyncFn() -> bool) {
+pub async fn until(is_so: impl AsyncFn() -> bool) {
     while !is_so().await {
         sleep(LOOK_EVERY).await;
     }

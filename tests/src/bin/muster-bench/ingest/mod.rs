@@ -138,10 +138,10 @@ fn report(figures: &mut Figures, rounds: &mut [Round]) {
         add(rate, done.rows_per_s, "rows/s", Some(limit), None);
         let rate = name("ingest.messages_per_s_one_worker", "ingest.messages_per_s_two_workers");
         add(rate, done.messages_per_s, "messages/s", None, None);
-        if one {
-            add("ingest.worker_cpu_us_per_row", done.worker_cpu_us_per_row, "us", None, None);
-            add("ingest.server_cpu_us_per_row", done.server_cpu_us_per_row, "us", None, None);
-        }
+        let cpu = name("ingest.worker_cpu_us_per_row", "ingest.two_workers_cpu_us_per_row");
+        add(cpu, done.worker_cpu_us_per_row, "us", None, None);
+        let cpu = name("ingest.server_cpu_us_per_row", "ingest.server_of_two_cpu_us_per_row");
+        add(cpu, done.server_cpu_us_per_row, "us", None, None);
         let ratio = name("ingest.copy_ratio_one_worker", "ingest.copy_ratio_two_workers");
         add(ratio, middle.ratio(count), "ratio", None, Some((0.7, Better::Higher)));
     }

@@ -9,10 +9,10 @@ use muster_runtime::now_ms;
 use muster_stack::Stack;
 use muster_tests::bus::{Bus, TestHost};
 use muster_tests::database::Database;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Sizes;
-use super::drain::{PUBLISHES_UNDER_WAY, start_workers, stop_workers};
+use super::drain::{PUBLISHES_UNDER_WAY, is_drained, start_workers, stop_workers, until};
 use super::fleet::{FRAME_INTERVAL_MS, Fleet};
 use crate::figures::{Better, Figure, Figures};
 use crate::process::{cpu_seconds, tree_cpu_seconds};
@@ -25,6 +25,9 @@ const PROBE_EVERY: Duration = Duration::from_millis(50);
 
 /// How often a probe looks whether it was committed: its resolution.
 const LOOK_EVERY: Duration = Duration::from_millis(4);
+
+/// After the last message was published.
+const CATCH_UP_MAX: Duration = Duration::from_secs(60);
 
 /// The machine is called full at this share of its cores: beyond it queues grow at each hiccup.
 const FULL: f64 = 0.8;
@@ -81,8 +84,21 @@ pub async fn measure(
     };
     let (published, looked) = tokio::join!(publishing, looking);
     let (late, used) = looked?;
-    published?;
+    let published = published?;
+    let rate = published.frames as f64 / published.seconds;
+    let meant = sizes.hosts as f64 * 1000.0 / FRAME_INTERVAL_MS as f64;
+    ensure!(rate >= 0.95 * meant, "only {rate:.0} of {meant:.0} messages/s were published");
+    let stream = bus.context.get_stream("TELEMETRY").await?;
+    timeout(CATCH_UP_MAX, until(async || is_drained(&stream).await))
+        .await
+        .context("the worker has not stored what was published")?;
     stop_workers(stack, 1).await?;
+    let database = Database::connect(&stack.postgres_url()).await?;
+    let sql = "
+        SELECT coalesce(sum(upper(received) - 1), 0)::int8 FROM ledger
+        WHERE channel = 'telemetry' AND epoch = $1 AND received = int8multirange(int8range(1, upper(received)))";
+    let stored: i64 = database.client.query_one(sql, &[&EPOCH]).await?.get(0);
+    ensure!(stored == published.frames as i64, "{stored} of {} are stored", published.frames);
     report(figures, sizes, late, &used)
 }
 
@@ -109,8 +125,13 @@ fn report(figures: &mut Figures, sizes: Sizes, mut late_ms: Vec<f64>, used: &Cpu
     Ok(())
 }
 
+struct Published {
+    frames: usize,
+    seconds: f64,
+}
+
 /// Each host a frame every 15 s, evenly spread.
-async fn publish_steadily(bus: &Bus, sizes: Sizes) -> Result<()> {
+async fn publish_steadily(bus: &Bus, sizes: Sizes) -> Result<Published> {
     let mut fleet = Fleet::new(sizes.hosts);
     let interval = Duration::from_millis(FRAME_INTERVAL_MS as u64).div_f64(sizes.hosts as f64);
     let total = WARM_UP + Duration::from_secs(sizes.seconds);
@@ -129,7 +150,8 @@ async fn publish_steadily(bus: &Bus, sizes: Sizes) -> Result<()> {
         .map(frame)
         .buffer_unordered(PUBLISHES_UNDER_WAY)
         .try_for_each(|()| async { Ok(()) })
-        .await
+        .await?;
+    Ok(Published { frames: count, seconds: started.elapsed().as_secs_f64() })
 }
 
 /// How long each of many messages took from its publication until it could be read in the
