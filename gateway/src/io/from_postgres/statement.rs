@@ -67,24 +67,40 @@ impl Reading<'_> {
         if transaction.statement_cache.size() >= STATEMENTS_MAX {
             transaction.statement_cache.clear();
         }
-        let statement = transaction.prepare_typed_cached(&self.sql(plan), &types).await?;
+        let statement = transaction.prepare_typed_cached(&self.sql(plan, step_ms), &types).await?;
         transaction.query(&statement, &values).await
     }
 
-    fn sql(&self, plan: &Plan) -> String {
-        let mut parts: Vec<String> = Vec::new();
-        if plan.has_buckets() {
-            parts.push(self.of_buckets(plan.samples.len()));
+    fn sql(&self, plan: &Plan, step_ms: i64) -> String {
+        let stretches = plan.samples.len();
+        let mut parts: Vec<String> = (0..stretches).map(|index| self.of_samples(index)).collect();
+        // A stretch of samples ends where a bucket does: no point is of both. What is carried tells
+        // buckets apart as well.
+        let is_point = self.carried.is_empty() && step_ms == plan.level.width_ms();
+        let mut whole: Vec<String> = Vec::new();
+        if plan.has_buckets() && is_point {
+            whole.push(self.of_points(stretches));
+        } else if plan.has_buckets() {
+            parts.push(self.of_buckets(stretches));
         }
-        parts.extend((0..plan.samples.len()).map(|index| self.of_samples(index)));
+        if !parts.is_empty() {
+            whole.push(self.combined(&parts));
+        }
+        let order: String = (0..self.keys.len()).fold(String::new(), |mut order, key| {
+            put(&mut order, format_args!("{}, ", key + 2));
+            order
+        });
+        format!("{} ORDER BY {order}1 LIMIT $5", whole.join(" UNION ALL "))
+    }
+
+    /// What is of the same step, taken together.
+    fn combined(&self, parts: &[String]) -> String {
         let (keys, carried) = (self.keys.len(), self.carried.len());
         let mut columns = String::new();
         let mut groups = String::from("bucket");
-        let mut order = String::new();
         for key in 0..keys {
             put(&mut columns, format_args!(", k{key}"));
             put(&mut groups, format_args!(", {}", key + 2));
-            put(&mut order, format_args!("{}, ", key + 2));
         }
         for column in 0..carried {
             put(&mut columns, format_args!(", max(x{column})"));
@@ -101,8 +117,27 @@ impl Reading<'_> {
         let parts = parts.join(" UNION ALL ");
         format!(
             "SELECT (extract(epoch FROM bucket) * 1000)::bigint{columns} FROM ({parts}) AS parts \
-             GROUP BY {groups} ORDER BY {order}1 LIMIT $5"
+             GROUP BY {groups}"
         )
+    }
+
+    /// Buckets that are as wide as the step are the points.
+    fn of_points(&self, stretches: usize) -> String {
+        let mut columns = String::from("(extract(epoch FROM ts) * 1000)::bigint");
+        for key in self.keys {
+            put(&mut columns, format_args!(", {key}"));
+        }
+        for (_, figure) in self.figures {
+            let (min, max) = (format!("{figure}_min"), format!("{figure}_max"));
+            put(
+                &mut columns,
+                format_args!(", {figure}::float8, coalesce({max}, {figure})::float8"),
+            );
+            if self.with_min {
+                put(&mut columns, format_args!(", coalesce({min}, {figure})::float8"));
+            }
+        }
+        self.bucket_rows(&columns, stretches)
     }
 
     fn of_buckets(&self, stretches: usize) -> String {
@@ -122,6 +157,11 @@ impl Reading<'_> {
                 put(&mut columns, format_args!(", coalesce({min}, {figure})::float8 AS l{index}"));
             }
         }
+        self.bucket_rows(&columns, stretches)
+    }
+
+    /// But for the stretches that are read from samples.
+    fn bucket_rows(&self, columns: &str, stretches: usize) -> String {
         let mut without = String::new();
         for index in 0..stretches {
             let (since, until) = stretch(index);
