@@ -12,14 +12,14 @@ use muster_schemas::codec::encode;
 use muster_schemas::control::{ConfigRequest, Health, ProcessList, Reply, ResendRequest, Status};
 use muster_schemas::telemetry::Process;
 use tokio::sync::oneshot;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::live::Live;
 use super::{Agent, collector_settings};
-use crate::io::collect::Collectors;
+use crate::io::collect::all_processes;
 use crate::io::control::{self, Request};
 
 /// Requests that are served at once. More is a flood, or an asker that does not wait.
@@ -138,21 +138,10 @@ async fn processes(agent: &Arc<Agent>) -> Reply {
     // Each keeps files open while it is made.
     let _turn = agent.process_lists.lock().await;
     let settings = collector_settings(&agent.config, &agent.in_force.borrow());
-    let slow = agent.slow.clone();
-    let start = move || Collectors::start_beside(&settings, &slow);
-    let Ok(mut collectors) = spawn_blocking(start).await else {
-        return Reply::refused("the processes cannot be read");
-    };
-    sleep(PROCESS_LIST_OVER).await;
-    let list = move || {
-        collectors.sample();
-        collectors.all_processes()
-    };
-    let Ok(mut all) = spawn_blocking(list).await else {
-        return Reply::refused("the processes cannot be read");
-    };
-    all.sort_by_key(|process| process.pid);
-    Reply::with(&fitting(all))
+    match all_processes(&settings, &agent.slow, PROCESS_LIST_OVER).await {
+        Ok(all) => Reply::with(&fitting(all)),
+        Err(reason) => Reply::refused(format!("the processes cannot be read: {reason}")),
+    }
 }
 
 /// As many as fit in a message: those that use most stay.

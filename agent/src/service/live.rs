@@ -1,5 +1,9 @@
 //! The live views: values and lines at full rate, for as long as somebody looks.
+//!
+//! Values are taken beside the answering of requests: a source that is slow holds up neither them
+//! nor the stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_nats::{headers, subjects};
@@ -8,7 +12,7 @@ use muster_schemas::codec::encode;
 use muster_schemas::control::{LiveRequest, LiveTopic};
 use muster_schemas::live::LiveSample;
 use muster_schemas::logs::LiveLogs;
-use tokio::task::spawn_blocking;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
@@ -29,6 +33,8 @@ pub(super) struct Live {
     collectors: Option<Collectors>,
     /// What they were made by.
     settings: Option<CollectorSettings>,
+    /// Starts the collectors, or takes and publishes one sample, and brings them back. One at most.
+    at_work: JoinSet<Collectors>,
 }
 
 impl Live {
@@ -46,19 +52,16 @@ impl Live {
     }
 
     /// Publishes what is due.
-    pub(super) async fn tick(&mut self, agent: &Agent) {
+    pub(super) async fn tick(&mut self, agent: &Arc<Agent>) {
         agent.log_tap.set_open(self.logs.is_open());
         if self.logs.tick(boot_clock_ms()) {
             show_logs(agent).await;
         }
+        let is_due = self.telemetry.tick(boot_clock_ms());
         if self.telemetry.is_open() {
-            self.follow_settings(agent).await;
-        }
-        if self.telemetry.tick(boot_clock_ms()) {
-            self.show_sample(agent).await;
-        }
-        if !self.telemetry.is_open() {
-            self.collectors = None;
+            self.show_sample(agent, is_due);
+        } else {
+            self.close();
         }
         agent.log_tap.set_open(self.logs.is_open());
         let mut reports = agent.reports();
@@ -66,40 +69,46 @@ impl Live {
         reports.live_logs = self.logs.is_open();
     }
 
-    /// A mask that is added now must hold now.
-    async fn follow_settings(&mut self, agent: &Agent) {
-        let settings = collector_settings(&agent.config, &agent.in_force.borrow());
-        if self.collectors.is_none() || self.settings.as_ref() != Some(&settings) {
-            self.collectors = start(agent, settings.clone()).await;
-            self.settings = Some(settings);
+    fn close(&mut self) {
+        self.collectors = None;
+        if !self.at_work.is_empty() {
+            self.at_work = JoinSet::new();
         }
     }
 
-    async fn show_sample(&mut self, agent: &Agent) {
-        let Some(mut collectors) = self.collectors.take() else { return };
-        let taken = spawn_blocking(move || {
-            let sample = collectors.sample();
-            (collectors, sample)
-        });
-        let sample = match taken.await {
-            Ok((collectors, sample)) => {
-                self.collectors = Some(collectors);
-                sample
+    /// What is due while the sample before is still being taken is left out.
+    fn show_sample(&mut self, agent: &Arc<Agent>, is_due: bool) {
+        while let Some(worked) = self.at_work.try_join_next() {
+            let worked = worked.inspect_err(|error| warn!(%error, "a live view has ended early"));
+            self.collectors = worked.ok();
+        }
+        if !self.at_work.is_empty() {
+            return;
+        }
+        let settings = collector_settings(&agent.config, &agent.in_force.borrow());
+        // A mask that is added now must hold now.
+        let collectors =
+            self.collectors.take().filter(|_| self.settings.as_ref() == Some(&settings));
+        match collectors {
+            Some(collectors) if is_due => {
+                self.at_work.spawn(show(agent.clone(), collectors));
             }
-            Err(error) => {
-                warn!(%error, "the collectors of the live view failed");
-                return;
+            Some(collectors) => self.collectors = Some(collectors),
+            None => {
+                self.settings = Some(settings.clone());
+                let shared = agent.slow.clone();
+                self.at_work
+                    .spawn(async move { Collectors::start_beside(&settings, &shared).await });
             }
-        };
-        let live = LiveSample { v: ENVELOPE_VERSION, host: agent.host.clone(), sample };
-        publish(agent, subjects::live_telemetry(&agent.host), encode(&live)).await;
+        }
     }
 }
 
-async fn start(agent: &Agent, settings: CollectorSettings) -> Option<Collectors> {
-    let slow = agent.slow.clone();
-    let started = spawn_blocking(move || Collectors::start_beside(&settings, &slow)).await;
-    started.inspect_err(|error| warn!(%error, "the live view has no collectors")).ok()
+async fn show(agent: Arc<Agent>, mut collectors: Collectors) -> Collectors {
+    let sample = collectors.sample().await;
+    let live = LiveSample { v: ENVELOPE_VERSION, host: agent.host.clone(), sample };
+    publish(&agent, subjects::live_telemetry(&agent.host), encode(&live)).await;
+    collectors
 }
 
 async fn show_logs(agent: &Agent) {

@@ -6,10 +6,9 @@ use std::time::Duration;
 use muster_runtime::time::now_ms;
 use muster_schemas::conditions::Candidate;
 use muster_schemas::telemetry::Sample;
-use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::{Agent, collector_settings};
 use crate::io::collect::Collectors;
@@ -22,9 +21,6 @@ use crate::logic::settings::InForce;
 /// The first sample is taken this long after the start: long enough for shares to mean something,
 /// short enough for a new host to show up at once.
 const FIRST_SAMPLE_AFTER: Duration = Duration::from_secs(1);
-
-/// A sample takes milliseconds. What takes this long hangs.
-const SAMPLE_PATIENCE: Duration = Duration::from_secs(15);
 
 struct Pace {
     sample: Duration,
@@ -54,7 +50,10 @@ impl Pace {
 pub(super) async fn run(agent: Arc<Agent>, stop: CancellationToken) {
     let mut changes = agent.in_force.subscribe();
     let mut pace = Pace::of(&changes.borrow_and_update());
-    let mut sampler = Sampler::new(&agent).await;
+    let mut sampler = tokio::select! {
+        sampler = Sampler::new(&agent) => sampler,
+        () = stop.cancelled() => return,
+    };
     let first = Instant::now() + FIRST_SAMPLE_AFTER.min(pace.sample);
     let mut ticks = pace.ticks(first);
     // The first frame leaves with the first sample: a new host shows up at once.
@@ -92,11 +91,7 @@ pub(super) async fn run(agent: Arc<Agent>, stop: CancellationToken) {
 
 /// The collectors, and the rules that look at what they bring.
 struct Sampler {
-    /// `None` while they are at work, or after they failed.
-    collectors: Option<Collectors>,
-    /// At work: a sample is taken on a thread of its own.
-    taking: Option<JoinHandle<(Collectors, Sample)>>,
-    settings_changed: bool,
+    collectors: Collectors,
     judge: Judge,
     log_rate: LogRate,
     clock: ClockWatch,
@@ -104,10 +99,9 @@ struct Sampler {
 
 impl Sampler {
     async fn new(agent: &Agent) -> Self {
+        let settings = collector_settings(&agent.config, &agent.in_force.borrow());
         let mut sampler = Self {
-            collectors: start(agent).await,
-            taking: None,
-            settings_changed: false,
+            collectors: Collectors::start(&settings, &agent.slow).await,
             judge: Judge::default(),
             log_rate: LogRate::default(),
             clock: ClockWatch::default(),
@@ -117,53 +111,16 @@ impl Sampler {
     }
 
     fn apply(&mut self, agent: &Agent) {
-        self.settings_changed = true;
+        self.collectors.apply(&collector_settings(&agent.config, &agent.in_force.borrow()));
         let conditions = agent.in_force.borrow().conditions().to_vec();
         record_candidates(agent, self.judge.apply(now_ms(), &conditions));
     }
 
-    /// Takes one sample. A file that hangs must hold up neither the frames nor the stop: what is
-    /// not there in time is waited for at the next tick.
+    /// Takes one sample, without what hangs.
     async fn sample(&mut self, agent: &Agent, repeat: Duration) {
-        if self.taking.is_none() {
-            let Some(collectors) = self.collectors.take() else {
-                self.collectors = start(agent).await;
-                return;
-            };
-            self.taking = Some(self.begin(agent, collectors));
-        }
-        let Some(taking) = &mut self.taking else { return };
-        let Ok(taken) = timeout(SAMPLE_PATIENCE, taking).await else {
-            let reason = format!("a source has not answered for {SAMPLE_PATIENCE:?} or longer");
-            warn!("no samples: {reason}");
-            agent.reports().collector_errors.insert("collectors".into(), reason);
-            return;
-        };
-        self.taking = None;
-        match taken {
-            Ok((collectors, sample)) => {
-                agent.reports().collector_errors = collectors.errors();
-                self.collectors = Some(collectors);
-                self.take(agent, sample, repeat);
-            }
-            Err(error) => warn!(%error, "the collectors failed and are started again"),
-        }
-    }
-
-    fn begin(
-        &mut self,
-        agent: &Agent,
-        mut collectors: Collectors,
-    ) -> JoinHandle<(Collectors, Sample)> {
-        let changed = std::mem::take(&mut self.settings_changed)
-            .then(|| collector_settings(&agent.config, &agent.in_force.borrow()));
-        spawn_blocking(move || {
-            if let Some(settings) = changed {
-                collectors.apply(&settings);
-            }
-            let sample = collectors.sample();
-            (collectors, sample)
-        })
+        let sample = self.collectors.sample().await;
+        agent.reports().collector_errors = self.collectors.errors();
+        self.take(agent, sample, repeat);
     }
 
     fn take(&mut self, agent: &Agent, sample: Sample, repeat: Duration) {
@@ -187,11 +144,4 @@ fn record_candidates(agent: &Agent, candidates: Vec<Candidate>) {
             error!(%error, "cannot write a candidate to the journal");
         }
     }
-}
-
-async fn start(agent: &Agent) -> Option<Collectors> {
-    let settings = collector_settings(&agent.config, &agent.in_force.borrow());
-    let slow = agent.slow.clone();
-    let started = spawn_blocking(move || Collectors::take_over(&settings, &slow)).await;
-    started.inspect_err(|error| warn!(%error, "the collectors failed to start")).ok()
 }

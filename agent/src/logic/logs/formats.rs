@@ -1,7 +1,7 @@
 //! The formats whose level is not a word near the beginning of the line.
 //!
 //! Access logs of web servers and Gin (the state of the answer is the level), `HAProxy`, klog and glog,
-//! Android's brief form, supercomputers' RAS events, Redis, Cisco and Nagios. Each function says
+//! logrus at a terminal, Android's brief form, supercomputers' RAS events, Redis, Cisco and Nagios. Each function says
 //! whether the line is of its format, and then what the level is. Called by `reading.rs`.
 
 use muster_schemas::logs::Severity;
@@ -24,8 +24,9 @@ pub(super) fn read(text: &[u8], clock: Clock) -> Option<Known> {
     let first = *text.first()?;
     match first {
         b'E' | b'W' | b'I' | b'F' | b'D' | b'V' | b'A' => {
-            klog(text, clock).or_else(|| logcat_brief(text))
+            klog(text, clock).or_else(|| logcat_brief(text)).or_else(|| logrus(text, clock))
         }
+        b'P' | b'T' => logrus(text, clock).or_else(|| access(text, clock)),
         b'[' => gin(text, clock).or_else(|| nagios(text, clock)).or_else(|| access(text, clock)),
         b'%' => cisco(text),
         b'0'..=b'9' => redis(text, clock).or_else(|| access(text, clock)),
@@ -97,6 +98,24 @@ pub(super) fn klog(text: &[u8], clock: Clock) -> Option<Known> {
     }
     let Stamp { at, .. } = time::klog(rest, clock)?;
     Some(Known { level: level::letter(letter)?, at })
+}
+
+/// logrus at a terminal: levels of four letters, and the seconds since the start or a stamp, as in
+/// `ERRO[0000] text` and `WARN[2026-11-21T12:00:00Z] text`.
+fn logrus(text: &[u8], clock: Clock) -> Option<Known> {
+    let (name, rest) = text.split_at_checked(4)?;
+    let level = match name {
+        b"PANI" | b"FATA" => Severity::Critical,
+        b"ERRO" => Severity::Error,
+        b"WARN" => Severity::Warn,
+        b"INFO" | b"DEBU" | b"TRAC" => Severity::Info,
+        _ => return None,
+    };
+    let rest = rest.strip_prefix(b"[")?;
+    let stamp = time::at_start(rest, clock).filter(|stamp| rest.get(stamp.len) == Some(&b']'));
+    let seconds = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let has_seconds = seconds > 0 && rest.get(seconds) == Some(&b']');
+    (stamp.is_some() || has_seconds).then(|| Known { level, at: stamp.and_then(|stamp| stamp.at) })
 }
 
 /// `E/ActivityManager( 1234): text`.

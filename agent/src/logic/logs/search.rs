@@ -17,7 +17,8 @@ pub(super) const PIECE_BYTES: usize = 16 * 1024;
 /// Sets bit 5: letters become small, `]` becomes `}`, and so they stand in [`WORDS`].
 const FOLD: u8 = 0x20;
 
-/// Beginnings of what makes a line matter. The first needs a look at what follows it.
+/// Beginnings of what makes a line matter. The first needs a look at what follows it. logrus writes
+/// `FATA`.
 const WORDS: [&str; 14] = [
     "err",
     "emerg",
@@ -25,7 +26,7 @@ const WORDS: [&str; 14] = [
     "crit",
     "fail",
     "panic",
-    "fatal",
+    "fata",
     "eror",
     "severe",
     "exception",

@@ -21,6 +21,9 @@ const KEYS: [&str; 5] = ["\"status\":5", "everity", "evel", "riority", "\"s\":"]
 const STATUS: usize = 0;
 static SEARCH: LazyLock<Search> = LazyLock::new(|| Search::new(&KEYS));
 
+/// logrus' name of the level at a terminal, the only one of them in which there is none of the words.
+const LOGRUS_PANIC: &[u8; 4] = b"PANI";
+
 /// Whether the line may be at least as bad as `least` by a level that is not a word.
 pub(super) fn may_be_bad(line: &[u8], least: Severity) -> bool {
     let [first, second, ..] = *line else { return false };
@@ -29,6 +32,9 @@ pub(super) fn may_be_bad(line: &[u8], least: Severity) -> bool {
         b'A'..=b'Z' if is_syslog(line) => in_syslog(line, least),
         b'A'..=b'Z' if jul::may_be_header(line) => true,
         b'{' | b'<' | b'%' | b'[' | b'E' | b'F' | b'A' | b'C' | b'W' => letter_first(line, least),
+        b'P' => line.starts_with(LOGRUS_PANIC),
+        // In colours.
+        0x1b => line.windows(LOGRUS_PANIC.len()).take(8).any(|word| word == &LOGRUS_PANIC[..]),
         _ => false,
     }
 }

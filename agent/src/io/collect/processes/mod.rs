@@ -22,7 +22,7 @@ use nix::sys::stat::Mode;
 
 use super::host::{Host, boot_clock_ms, read_at_start};
 use super::kernel::{Lap, page_bytes};
-use super::source::{Moment, Trouble};
+use super::source::{Collect, Moment, Trouble};
 use super::users::Users;
 use crate::logic::mask::Masks;
 use crate::logic::process::{
@@ -37,9 +37,6 @@ const OPEN_FILES_MAX: usize = 256;
 
 /// How long a command line and an owner are taken to be the same.
 const ABOUT_PERIOD_MS: i64 = 30_000;
-
-/// The list on request is that of the last sample where it is not older than this.
-const LIST_AGE_MS_MAX: i64 = 10_000;
 
 /// How much of a command line is read: what is shown of it is far shorter, and it may have
 /// megabytes.
@@ -63,6 +60,8 @@ pub struct ProcessTable {
     buffer: Vec<u8>,
     /// Why a process that is there was left out of the last look.
     unread: Option<Errno>,
+    /// What is wrong with a pattern.
+    masks_error: Option<String>,
 }
 
 /// What is remembered of one process.
@@ -101,35 +100,8 @@ struct About {
     user: String,
 }
 
-impl ProcessTable {
-    pub fn new(host: &Host, masks: Masks) -> Self {
-        Self {
-            root: host.path("/proc"),
-            root_file: None,
-            directory: None,
-            pids: Vec::new(),
-            known: HashMap::new(),
-            round: 0,
-            open_files: 0,
-            lap: Lap::default(),
-            scanned_ms: None,
-            page_bytes: page_bytes(),
-            users: Users::new(host),
-            masks,
-            tops: Default::default(),
-            path: String::new(),
-            buffer: Vec::new(),
-            unread: None,
-        }
-    }
-
-    /// Command lines are masked anew the next time they are shown.
-    pub fn set_masks(&mut self, masks: Masks) {
-        self.masks = masks;
-        self.known.values_mut().for_each(|known| known.about = None);
-    }
-
-    pub fn collect(&mut self, now: Moment, sample: &mut Sample) -> Result<(), Trouble> {
+impl Collect for ProcessTable {
+    fn collect(&mut self, now: Moment, sample: &mut Sample) -> Result<(), Trouble> {
         let states = self.scan(now)?;
         for top in &mut self.tops {
             top.clear();
@@ -149,19 +121,54 @@ impl ProcessTable {
         let total = i64::try_from(self.known.len()).unwrap_or(i64::MAX);
         sample.processes = Processes { total, states: Some(states), top_cpu, top_memory, top_io };
         let trouble = |error| Trouble::failed(format!("not all processes can be read: {error}"));
-        self.unread.map(trouble).map_or(Ok(()), Err)
+        let masks_error = || self.masks_error.clone().map(Trouble::Failed);
+        self.unread.map(trouble).or_else(masks_error).map_or(Ok(()), Err)
+    }
+}
+
+impl ProcessTable {
+    fn new(host: &Host, masks: Masks) -> Self {
+        Self {
+            root: host.path("/proc"),
+            root_file: None,
+            directory: None,
+            pids: Vec::new(),
+            known: HashMap::new(),
+            round: 0,
+            open_files: 0,
+            lap: Lap::default(),
+            scanned_ms: None,
+            page_bytes: page_bytes(),
+            users: Users::new(host),
+            masks,
+            tops: Default::default(),
+            path: String::new(),
+            buffer: Vec::new(),
+            unread: None,
+            masks_error: None,
+        }
     }
 
-    /// All processes by pid, as of now or of the last sample if that was a moment ago.
-    pub fn all(&mut self) -> Vec<Process> {
+    /// Without the patterns that are none, which are told at each look: those are refused where
+    /// settings are checked, and a file of the host's own that has one must not switch off the
+    /// others.
+    pub fn masked_by(host: &Host, patterns: &[String]) -> Self {
+        let is_pattern = |pattern: &&String| Masks::new(std::slice::from_ref(pattern)).is_ok();
+        let good: Vec<String> = patterns.iter().filter(is_pattern).cloned().collect();
+        let mut table = Self::new(host, Masks::new(&good).unwrap_or_default());
+        table.masks_error = Masks::new(patterns).err();
+        table
+    }
+
+    /// All processes by pid, with shares and rates over the pause.
+    pub fn all_over(&mut self, pause: impl FnOnce()) -> Result<Vec<Process>, Trouble> {
+        self.scan(Moment { boot_ms: boot_clock_ms() })?;
+        pause();
         let now = Moment { boot_ms: boot_clock_ms() };
-        let is_fresh = |at_ms: i64| now.boot_ms - at_ms <= LIST_AGE_MS_MAX;
-        if !self.scanned_ms.is_some_and(is_fresh) && self.scan(now).is_err() {
-            return Vec::new();
-        }
+        self.scan(now)?;
         let mut pids: Vec<i32> = self.known.keys().copied().collect();
         pids.sort_unstable();
-        pids.into_iter().filter_map(|pid| self.describe(pid, now.boot_ms)).collect()
+        Ok(pids.into_iter().filter_map(|pid| self.describe(pid, now.boot_ms)).collect())
     }
 
     fn scan(&mut self, now: Moment) -> Result<ProcessStates, Trouble> {

@@ -86,7 +86,7 @@ fn storage_is_followed_while_a_process_is_busy() {
 #[test]
 fn this_process_is_found_with_its_owner_and_command() {
     let mut table = ProcessTable::new(&Host::new(Path::new("/")), Masks::default());
-    let all = table.all();
+    let all = table.all_over(|| ()).unwrap();
     let own = all.iter().find(|p| p.pid == i64::from(std::process::id())).unwrap();
     assert!(own.memory_bytes > 0 && !own.command.is_empty() && !own.user.is_empty());
     assert!(all.is_sorted_by_key(|process| process.pid));

@@ -5,6 +5,7 @@ mod events;
 mod formats;
 mod parts;
 mod properties;
+mod terminal;
 mod times;
 mod words;
 
