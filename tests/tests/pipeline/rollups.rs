@@ -7,6 +7,7 @@ use muster_agent::simulate::SyntheticHost;
 use muster_ingest_worker::io::partitions::Partitions;
 use muster_ingest_worker::io::rollups::{Kept, Rollups, Timing};
 use muster_ingest_worker::io::to_postgres::Store;
+use muster_ingest_worker::logic::behind::Waiting;
 use muster_runtime::database::pool;
 use muster_runtime::migrate::migrate;
 use muster_runtime::now_ms;
@@ -21,6 +22,7 @@ use muster_tests::database::Database;
 use rand::rngs::{SmallRng, StdRng};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -165,6 +167,28 @@ async fn finish(url: &str) {
         SELECT muster_roll_up(array_agg(DISTINCT host_id), hour, true)
         FROM rollup_dirty GROUP BY hour";
     database.client.query(current, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn hours_of_a_backlog_are_made_when_it_has_come() {
+    let (_server, url) = server().await;
+    let pool = pool(&url, "rollup-test", 4).unwrap();
+    let (stop, partitions) = (CancellationToken::new(), Partitions::default());
+    let store = Store::new(pool.clone());
+    let at = now_ms().div_euclid(HOUR_MS) * HOUR_MS - 3 * HOUR_MS;
+    store.store(&[&TestHost::new("web-1").frame(1, &[at, at + 5_000])], &[]).await.unwrap();
+    let database = Database::connect(&url).await.unwrap();
+
+    let (waiting, telemetry) = watch::channel(Waiting { has_backlog: true, is_behind: false });
+    let mut rollups = Rollups::new(pool, at_once(), kept()).waiting_for(telemetry);
+    assert_eq!(rollups.pass(&partitions, &stop).await.unwrap(), 0);
+    assert_eq!(database.count("host_samples_1h").await.unwrap(), 0);
+    assert_eq!(database.count("rollup_dirty").await.unwrap(), 1);
+
+    waiting.send(Waiting::default()).unwrap();
+    assert_eq!(rollups.pass(&partitions, &stop).await.unwrap(), 1);
+    assert_eq!(database.count("host_samples_1h").await.unwrap(), 1);
+    assert_eq!(database.count("rollup_dirty").await.unwrap(), 0);
 }
 
 #[tokio::test]
