@@ -30,6 +30,7 @@ pub enum Pace {
     Slow,
 }
 
+#[cfg(test)]
 impl Maker {
     pub fn is_slow(&self) -> bool {
         matches!(self.pace, Pace::Slow)
