@@ -56,6 +56,10 @@ pub struct Uninstall {
 impl Install {
     pub fn run(&self) -> Result<()> {
         require_root()?;
+        self.install()
+    }
+
+    fn install(&self) -> Result<()> {
         let root = &self.root;
         make_user(root)?;
         self.copy_program()?;
@@ -120,6 +124,10 @@ impl Install {
 impl Uninstall {
     pub fn run(&self) -> Result<()> {
         require_root()?;
+        self.uninstall()
+    }
+
+    fn uninstall(&self) -> Result<()> {
         let root = &self.root;
         let packaged = below(root, UNIT_PROGRAM);
         if self.purge && packaged.exists() {
@@ -267,6 +275,92 @@ mod tests {
             muster_runtime::config::load_from(Some(&path), []).unwrap();
         assert_eq!(config.nats_url, "nats://bus.example:4222");
         assert_eq!(config.host_id, "web-3");
+    }
+
+    /// Every file below a directory, by its path from there.
+    fn files_below(root: &Path) -> Vec<String> {
+        let mut left = vec![root.to_path_buf()];
+        let mut files = Vec::new();
+        while let Some(directory) = left.pop() {
+            for entry in fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    left.push(path);
+                } else {
+                    files.push(format!("/{}", path.strip_prefix(root).unwrap().display()));
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// An image whose users are those given.
+    fn image(users: &str) -> tempfile::TempDir {
+        let image = tempfile::tempdir().unwrap();
+        fs::create_dir(image.path().join("etc")).unwrap();
+        fs::write(image.path().join("etc/passwd"), users).unwrap();
+        image
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn an_image_gets_a_hardened_unit_and_what_was_written_is_removed_again() {
+        let image = image("root:x:0:0::/:/bin/sh\nmuster-agent:x:990:990::/nonexistent:/\n");
+        let root = image.path();
+        let install = Install {
+            nats_url: Some("nats://bus.example:4222".into()),
+            host_id: None,
+            no_start: false,
+            root: root.into(),
+        };
+        install.install().unwrap();
+        let written = ["/etc/muster/agent.toml", "/etc/passwd", UNIT_PATH, PROGRAM];
+        assert_eq!(files_below(root), written);
+        let unit = fs::read_to_string(below(root, UNIT_PATH)).unwrap();
+        for line in [
+            "ExecStart=/usr/local/bin/muster-agent",
+            "User=muster-agent",
+            "Group=muster-agent",
+            "SupplementaryGroups=adm systemd-journal",
+            "StateDirectory=muster-agent",
+            "NoNewPrivileges=yes",
+            "ProtectSystem=strict",
+            "CapabilityBoundingSet=",
+        ] {
+            assert!(unit.lines().any(|said| said == line), "{line} is missing:\n{unit}");
+        }
+        assert_eq!((mode(&below(root, PROGRAM)), mode(&below(root, UNIT_PATH))), (0o755, 0o644));
+        let configuration = below(root, CONFIGURATION_PATH);
+        fs::write(&configuration, "nats_url = \"nats://other:4222\"\n").unwrap();
+        install.install().unwrap();
+        let kept = fs::read_to_string(&configuration).unwrap();
+        assert!(kept.contains("other"), "an upgrade keeps the configuration");
+
+        let uninstall = |purge| Uninstall { purge, root: root.into() }.uninstall();
+        uninstall(false).unwrap();
+        assert_eq!(files_below(root), ["/etc/muster/agent.toml", "/etc/passwd"]);
+        fs::create_dir_all(below(root, STATE_DIR).join("logs")).unwrap();
+        // As it is once the user is gone, too: that takes the image's own `userdel`.
+        fs::write(root.join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").unwrap();
+        uninstall(true).unwrap();
+        assert_eq!(files_below(root), ["/etc/passwd"]);
+        assert!(!below(root, STATE_DIR).exists());
+    }
+
+    #[test]
+    fn a_package_is_not_purged_beside_its_manager() {
+        let image = image("root:x:0:0::/:/bin/sh\n");
+        let packaged = below(image.path(), UNIT_PROGRAM);
+        make_parent(&packaged).unwrap();
+        fs::write(&packaged, "").unwrap();
+        let purge = Uninstall { purge: true, root: image.path().into() };
+        let said = purge.uninstall().unwrap_err().to_string();
+        assert!(said.ends_with("is from a package: apt-get purge muster-agent"), "{said}");
+        assert!(packaged.exists());
     }
 
     #[test]

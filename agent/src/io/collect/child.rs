@@ -98,8 +98,19 @@ fn wait_readable(stdout: &ChildStdout, deadline: Instant) -> Result<bool, String
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// A script in the place of a program. Written by another process: one that this one had open
+    /// while a test beside started a program could not be run yet.
+    pub fn stand_in(directory: &Path, name: &str, script: &str) -> PathBuf {
+        let path = directory.join(name);
+        let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\" && chmod 755 \"$0\"";
+        let status =
+            Command::new("/bin/sh").args(["-c", write]).arg(&path).arg(script).status().unwrap();
+        assert!(status.success());
+        path
+    }
 
     fn shell(line: &str, limits: Limits) -> Result<Printed, String> {
         run(Command::new("/bin/sh").args(["-c", line]), limits)

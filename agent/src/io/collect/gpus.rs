@@ -107,7 +107,24 @@ fn card_name(device: &Path, vendor: &str) -> String {
 mod tests {
     use std::fs;
 
+    use super::super::child::tests::stand_in;
     use super::*;
+
+    #[test]
+    fn cards_are_those_that_nvidia_smi_prints() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = format!(
+            "[ \"$*\" = '{NVIDIA_QUERY} --format=csv,noheader,nounits' ] || exit 2\n\
+             echo '0, 35, 1024, 16384, 61, 70.25, Tesla T4'"
+        );
+        let program = stand_in(directory.path(), "nvidia-smi", &script);
+        let cards = nvidia(&program).unwrap();
+        assert_eq!((cards.len(), cards[0].name.as_str()), (1, "Tesla T4"));
+        assert_eq!((cards[0].utilisation_percent, cards[0].celsius), (Some(35.0), Some(61.0)));
+        let no_driver = "echo 'NVIDIA-SMI has failed'; exit 9";
+        let program = stand_in(directory.path(), "nvidia-smi", no_driver);
+        assert_eq!(nvidia(&program).unwrap_err(), "ended with exit status: 9");
+    }
 
     #[test]
     fn cards_tell_what_their_driver_knows() {

@@ -190,7 +190,24 @@ fn parse_list(text: &str) -> Vec<Unit> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::child::tests::stand_in;
     use super::*;
+
+    #[test]
+    fn units_are_those_that_systemctl_lists() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = "[ \"$LC_ALL $1 $2\" = 'C list-units --state=active,failed' ] || exit 2\n\
+                      echo 'ssh.service loaded active running OpenBSD Secure Shell server'\n\
+                      echo 'backup.service loaded failed failed Nightly backup'";
+        let program = stand_in(directory.path(), "systemctl", script);
+        let services = count(&units_of_systemctl(&program).unwrap());
+        let expected =
+            Services { active: 1, failed: 1, failed_units: vec!["backup.service".into()] };
+        assert_eq!(services, expected);
+        let program = stand_in(directory.path(), "systemctl", "echo half; exit 1");
+        let said = units_of_systemctl(&program).unwrap_err();
+        assert_eq!(said, "ended with exit status: 1");
+    }
 
     #[test]
     fn services_are_counted_and_failures_of_all_kinds_are_named() {

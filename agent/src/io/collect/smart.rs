@@ -70,16 +70,36 @@ fn ask(program: &Path, device: &str) -> Report {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
+    use super::super::child::tests::stand_in;
     use super::*;
+
+    #[test]
+    fn disks_are_as_smartctl_tells_and_what_it_refuses_is_told_beside() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = r#"[ "$1 $2 $3 $4" = "--json -a -n standby" ] || exit 2
+case "$5" in
+/dev/sda) echo '{"model_name":"Disk A","serial_number":"S1","smart_status":{"passed":true},
+"temperature":{"current":33},"power_on_time":{"hours":12}}' ;;
+*) echo '{"smartctl":{"exit_status":2,"messages":[{"string":"Permission denied"}]}}'; exit 2 ;;
+esac"#;
+        let program = stand_in(directory.path(), "smartctl", script);
+        let block = directory.path().join("block");
+        for device in ["sda", "sdb"] {
+            fs::create_dir_all(block.join(device).join("device")).unwrap();
+        }
+        let found = ask_all(&program, &block).unwrap();
+        let disk = &found.value[0];
+        assert_eq!((disk.device.as_str(), disk.model.as_str()), ("sda", "Disk A"));
+        assert_eq!((found.value.len(), disk.passed, disk.celsius), (1, true, Some(33.0)));
+        assert_eq!(found.trouble.unwrap(), "sdb: Permission denied");
+    }
 
     #[test]
     fn disks_that_refuse_are_not_asked_again_at_once_and_none_is_looked_for_again_soon() {
         let directory = tempfile::tempdir().unwrap();
-        let (program, block) = (directory.path().join("smartctl"), directory.path().join("block"));
-        fs::write(&program, "#!/bin/sh\nexit 2\n").unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let block = directory.path().join("block");
+        let program = stand_in(directory.path(), "smartctl", "exit 2");
         fs::create_dir_all(&block).unwrap();
         assert!(matches!(ask_all(&program, &block), Err(Trouble::Absent(_))));
         fs::create_dir_all(block.join("sda/device")).unwrap();

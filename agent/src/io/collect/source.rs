@@ -121,8 +121,8 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 
@@ -149,6 +149,53 @@ mod tests {
         let absent = Err(Trouble::absent("no such thing"));
         let times = [0, 5000, ABSENT_FOR_MS - 1, ABSENT_FOR_MS, ABSENT_FOR_MS + 1];
         assert_eq!(asked(absent, &times), (2, None));
+    }
+
+    /// What is written to the log by the thread that calls.
+    fn logged(work: impl FnOnce()) -> String {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let written = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || Written(written.clone()))
+            .finish();
+        tracing::subscriber::with_default(subscriber, work);
+        String::from_utf8(log.lock().unwrap().clone()).unwrap()
+    }
+
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_absent_source_logs_one_line_in_a_day_of_samples() {
+        let day: Vec<i64> = (0..17_280).map(|sample| sample * 5000).collect();
+        for absent in [Trouble::absent("no such thing"), Trouble::silent("it may not be asked")] {
+            let log = logged(|| {
+                assert_eq!(asked(Err(absent.clone()), &day), (1440, None));
+            });
+            assert_eq!(log.lines().count(), 1, "{log}");
+            assert!(
+                log.contains(&format!("nothing to collect: {absent} collector=\"cpu\"")),
+                "{log}"
+            );
+        }
+        assert_eq!(logged(|| drop(asked(Ok(()), &day))), "");
+        let silent = || {
+            let collector = Scripted(Arc::default(), Err(Trouble::absent("no such thing")));
+            let mut source = Source::silent("cpu", Box::new(collector));
+            source.collect(Moment { boot_ms: 0 }, &mut Sample::default());
+        };
+        assert_eq!(logged(silent), "", "the live view repeats nothing");
     }
 
     #[test]

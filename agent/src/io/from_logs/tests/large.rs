@@ -57,6 +57,48 @@ fn many_files_are_followed_with_few_descriptors() {
     scene.assert_once(0..5000);
 }
 
+/// Follows as many files as are asked for in one directory, and appends to some all over it.
+fn follow_many(files: usize) {
+    const APPENDED: usize = 1000;
+    let mut scene = Scene::new();
+    scene.settings.files_max = files;
+    for number in 0..files {
+        fs::write(scene.path(&format!("service-{number}.log")), "ERROR of before\n").unwrap();
+    }
+    let before = resident_bytes();
+    scene.start();
+    assert_eq!(scene.facts().files, files);
+    let each = resident_bytes().saturating_sub(before) / files;
+    println!("{files} files take {each} bytes of memory each");
+    for number in 0..APPENDED {
+        scene.write_error(&format!("service-{}.log", number * (files / APPENDED)), number);
+    }
+    scene.settle();
+    scene.assert_once(0..APPENDED);
+    scene.kill();
+    scene.start();
+    scene.settle();
+    assert_eq!(scene.facts().files, files);
+    scene.assert_once(0..APPENDED);
+    assert_eq!(scene.messages().len(), APPENDED);
+}
+
+fn resident_bytes() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+#[test]
+fn a_directory_of_20_000_files_is_followed_and_each_line_read_once() {
+    follow_many(20_000);
+}
+
+#[test]
+#[ignore = "makes 100,000 files, which takes a slow disk a while"]
+fn a_directory_of_100_000_files_is_followed_and_each_line_read_once() {
+    follow_many(100_000);
+}
+
 #[test]
 fn more_files_rotated_at_once_than_may_be_open_are_all_read() {
     const FILES: usize = 600;
