@@ -43,25 +43,31 @@ pub async fn time(pool: &Pool) -> Result<SystemTime> {
 }
 
 /// Takes gaps whose time has come. One that was found is a gap only if the stream was worked off
-/// to where it reached then: this is when that is said (event `gap`), and from when to when it
-/// reaches. `progress` was there at `progress_at`: of a stream that seems to have been made anew
-/// that is said only of gaps that were found before.
+/// to where it reached then: this is when that is said (event `gap`), and from where to where it
+/// reaches; what was merely late is no part of it. `progress` was there at `progress_at`: of a
+/// stream that seems to have been made anew that is said only of gaps that were found before. It
+/// is said only by who has surveyed since (`has_surveyed`): else the gap may be one no longer.
 pub async fn claim(
     pool: &Pool,
     progress: &BTreeMap<Channel, StreamProgress>,
     progress_at: SystemTime,
+    has_surveyed: bool,
 ) -> Result<Vec<Claim>> {
     let sql = "
         WITH due AS (
-            SELECT g.id, g.confirmed_at
+            SELECT g.id, g.confirmed_at,
+                   CASE WHEN g.confirmed_at IS NULL THEN lower(g.missing) ELSE g.seq_from
+                   END AS seq_from,
+                   CASE WHEN g.confirmed_at IS NULL THEN upper(g.missing) - 1 ELSE g.seq_to
+                   END AS seq_to
             FROM gaps AS g
             JOIN unnest($1::text[], $2::int8[], $3::int8[]) AS s (channel, done_seq, last_seq)
                 USING (channel)
             WHERE g.state IN ('open', 'repairing') AND g.next_attempt_at <= now()
               AND NOT isempty(g.missing)
               AND (g.confirmed_at IS NOT NULL
-                   OR g.stream_seq <= s.done_seq
-                   OR g.stream_seq > s.last_seq AND g.found_at < $6)
+                   OR $7 AND (g.stream_seq <= s.done_seq
+                              OR g.stream_seq > s.last_seq AND g.found_at < $6))
             ORDER BY g.next_attempt_at, g.id
             LIMIT $4
             FOR UPDATE OF g SKIP LOCKED
@@ -69,11 +75,13 @@ pub async fn claim(
             UPDATE gaps AS g
             SET next_attempt_at = now() + $5::int8 * interval '1 millisecond',
                 confirmed_at = coalesce(g.confirmed_at, now()),
+                seq_from = due.seq_from,
+                seq_to = due.seq_to,
                 from_at = coalesce(g.from_at, muster_ledger_time(
-                    g.host_id, g.channel, g.epoch, g.seq_from
+                    g.host_id, g.channel, g.epoch, due.seq_from
                 )),
                 to_at = coalesce(g.to_at, muster_ledger_time(
-                    g.host_id, g.channel, g.epoch, g.seq_to
+                    g.host_id, g.channel, g.epoch, due.seq_to
                 ))
             FROM due WHERE g.id = due.id
             RETURNING g.*, due.confirmed_at IS NULL AS is_new
@@ -91,10 +99,9 @@ pub async fn claim(
     let done: Vec<i64> = progress.values().map(|stream| stream.done_seq as i64).collect();
     let last: Vec<i64> = progress.values().map(|stream| stream.last_seq as i64).collect();
     let client = pool.get().await.context("no connection to the database")?;
-    let rows = client
-        .query(sql, &[&channels, &done, &last, &CLAIMED_MAX, &CLAIM_MS, &progress_at])
-        .await
-        .context("cannot take gaps to repair")?;
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
+        [&channels, &done, &last, &CLAIMED_MAX, &CLAIM_MS, &progress_at, &has_surveyed];
+    let rows = client.query(sql, &parameters).await.context("cannot take gaps to repair")?;
     Ok(rows.iter().filter_map(read).collect())
 }
 

@@ -76,7 +76,8 @@ impl Repair {
     async fn pass(&self) -> Result<()> {
         let at = claim::time(&self.pool).await?;
         let progress = self.progress().await?;
-        if let Some(surveyed) = survey::survey(&self.pool, &progress, self.first_ms()).await? {
+        let surveyed = survey::survey(&self.pool, &progress, self.first_ms()).await?;
+        if let Some(surveyed) = surveyed {
             if surveyed.repaired > 0 {
                 info!("{} missing messages are here now", surveyed.repaired);
             }
@@ -87,7 +88,7 @@ impl Repair {
         // However much there is to ask for, the ledger is looked at in between.
         let until = Instant::now() + LOOK_EVERY_MAX;
         while Instant::now() < until {
-            let claims = claim::claim(&self.pool, &progress, at).await?;
+            let claims = claim::claim(&self.pool, &progress, at, surveyed.is_some()).await?;
             if claims.is_empty() {
                 break;
             }
