@@ -68,7 +68,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let config: Config = config::load(arguments.config.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // One thread: what a worker does beside decoding is little, and to wake another thread for each
+    // piece of a `COPY` costs more than it gains.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;

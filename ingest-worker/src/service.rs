@@ -25,7 +25,7 @@ use muster_schemas::signals::Signal;
 use muster_schemas::telemetry::TelemetryFrame;
 use muster_schemas::{Channel, Envelope, MessageId};
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -233,12 +233,21 @@ impl Worker {
         loop {
             let messages = source.next().await;
             self.look_behind(T::CHANNEL, &messages);
-            let sorted = sort_by::<T>(&incoming(&messages), self.kept.rules());
-            let batch = Batch { messages, sorted };
+            let Ok(batch) = self.decode::<T>(messages).await else { return };
             if !source.hand_on(&batches, batch, |batch| batch.messages.as_slice()).await {
                 return;
             }
         }
+    }
+
+    /// On a thread of its own: the runtime's one copies meanwhile, and must not wait.
+    async fn decode<T: Write>(&self, messages: Vec<Message>) -> Result<Batch<T>, JoinError> {
+        let kept = self.kept.clone();
+        spawn_blocking(move || {
+            let sorted = sort_by::<T>(&incoming(&messages), kept.rules());
+            Batch { messages, sorted }
+        })
+        .await
     }
 
     /// Stores one batch after the other until told to stop.

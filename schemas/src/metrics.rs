@@ -172,75 +172,59 @@ pub fn readings<'a>(sample: &'a Sample, name: &str) -> Vec<(Cow<'a, str>, f64)> 
 }
 
 fn of_host(sample: &Sample, name: &str) -> Option<f64> {
-    let Sample { cpu, load, memory, processes, .. } = sample;
-    if !has(sample, name) {
-        return None;
-    }
+    let (cpu, load) = (|| sample.known_cpu(), || sample.known_load());
+    let (memory, states) = (|| sample.known_memory(), || sample.processes.states);
     let int = |value: i64| value as f64;
     Some(match name {
-        "cpu.usage_percent" => cpu.usage_percent.into(),
-        "cpu.user_percent" => cpu.modes?.user_percent.into(),
-        "cpu.system_percent" => cpu.modes?.system_percent.into(),
-        "cpu.iowait_percent" => cpu.modes?.iowait_percent.into(),
-        "cpu.steal_percent" => cpu.modes?.steal_percent.into(),
-        "cpu.idle_percent" => cpu.modes?.idle_percent.into(),
-        "cpu.frequency_mhz" => int(cpu.frequency_mhz?),
-        "load.one" => load.one.into(),
-        "load.five" => load.five.into(),
-        "load.fifteen" => load.fifteen.into(),
-        "memory.used_percent" => percent_of(memory.used_bytes, memory.total_bytes),
-        "memory.used_bytes" => int(memory.used_bytes),
-        "memory.available_bytes" => int(memory.available_bytes),
-        "memory.total_bytes" => int(memory.total_bytes),
-        "memory.buffers_bytes" => int(memory.detail?.buffers_bytes),
-        "memory.cached_bytes" => int(memory.detail?.cached_bytes),
-        "memory.dirty_bytes" => int(memory.detail?.dirty_bytes),
-        "memory.huge_pages_used_bytes" => int(memory.detail?.huge_pages_used_bytes),
-        "swap.used_percent" => percent_of(memory.swap_used_bytes, memory.swap_total_bytes),
-        "swap.used_bytes" => int(memory.swap_used_bytes),
-        "swap.in_bytes_per_s" => int(memory.swap_rates?.in_bytes_per_s),
-        "swap.out_bytes_per_s" => int(memory.swap_rates?.out_bytes_per_s),
+        "cpu.usage_percent" => cpu()?.usage_percent.into(),
+        "cpu.user_percent" => cpu()?.modes?.user_percent.into(),
+        "cpu.system_percent" => cpu()?.modes?.system_percent.into(),
+        "cpu.iowait_percent" => cpu()?.modes?.iowait_percent.into(),
+        "cpu.steal_percent" => cpu()?.modes?.steal_percent.into(),
+        "cpu.idle_percent" => cpu()?.modes?.idle_percent.into(),
+        "cpu.frequency_mhz" => int(cpu()?.frequency_mhz?),
+        "load.one" => load()?.one.into(),
+        "load.five" => load()?.five.into(),
+        "load.fifteen" => load()?.fifteen.into(),
+        "memory.used_percent" => percent_of(memory()?.used_bytes, memory()?.total_bytes),
+        "memory.used_bytes" => int(memory()?.used_bytes),
+        "memory.available_bytes" => int(memory()?.available_bytes),
+        "memory.total_bytes" => int(memory()?.total_bytes),
+        "memory.buffers_bytes" => int(memory()?.detail?.buffers_bytes),
+        "memory.cached_bytes" => int(memory()?.detail?.cached_bytes),
+        "memory.dirty_bytes" => int(memory()?.detail?.dirty_bytes),
+        "memory.huge_pages_used_bytes" => int(memory()?.detail?.huge_pages_used_bytes),
+        "swap.used_percent" => percent_of(memory()?.swap_used_bytes, memory()?.swap_total_bytes),
+        "swap.used_bytes" => int(memory()?.swap_used_bytes),
+        "swap.in_bytes_per_s" => int(memory()?.swap_rates?.in_bytes_per_s),
+        "swap.out_bytes_per_s" => int(memory()?.swap_rates?.out_bytes_per_s),
         "pressure.cpu_some_percent" => sample.pressure?.cpu_some_percent.into(),
         "pressure.memory_some_percent" => sample.pressure?.memory_some_percent.into(),
         "pressure.memory_full_percent" => sample.pressure?.memory_full_percent.into(),
         "pressure.io_some_percent" => sample.pressure?.io_some_percent.into(),
         "pressure.io_full_percent" => sample.pressure?.io_full_percent.into(),
-        "disk.read_bytes_per_s" => int(sample.disk_bytes_per_s().0),
-        "disk.write_bytes_per_s" => int(sample.disk_bytes_per_s().1),
-        "network.rx_bytes_per_s" => int(sample.network_bytes_per_s().0),
-        "network.tx_bytes_per_s" => int(sample.network_bytes_per_s().1),
-        "network.rx_packets_per_s" => sample.network_packets_per_s().0.into(),
-        "network.tx_packets_per_s" => sample.network_packets_per_s().1.into(),
-        "tcp.connections" => int(sample.tcp_connections),
+        "disk.read_bytes_per_s" => int(sample.disk_bytes_per_s()?.0),
+        "disk.write_bytes_per_s" => int(sample.disk_bytes_per_s()?.1),
+        "network.rx_bytes_per_s" => int(sample.network_bytes_per_s()?.0),
+        "network.tx_bytes_per_s" => int(sample.network_bytes_per_s()?.1),
+        "network.rx_packets_per_s" => sample.network_packets_per_s()?.0.into(),
+        "network.tx_packets_per_s" => sample.network_packets_per_s()?.1.into(),
+        "tcp.connections" => int(sample.known_tcp_connections()?),
         "tcp.time_wait" => int(sample.sockets?.tcp_time_wait),
         "tcp.listen" => int(sample.sockets?.tcp?.listen),
         "tcp.close_wait" => int(sample.sockets?.tcp?.close_wait),
         "udp.sockets" => int(sample.sockets?.udp),
         "file_descriptors.open" => int(sample.file_descriptors?.open),
-        "processes.total" => int(processes.total),
-        "processes.running" => int(processes.states?.running),
-        "processes.blocked" => int(processes.states?.blocked),
-        "processes.zombie" => int(processes.states?.zombie),
+        "processes.total" => int(sample.known_processes_total()?),
+        "processes.running" => int(states()?.running),
+        "processes.blocked" => int(states()?.blocked),
+        "processes.zombie" => int(states()?.zombie),
         "services.active" => int(sample.services.as_ref()?.active),
         "services.failed" => int(sample.services.as_ref()?.failed),
         "temperature.max_celsius" => sample.temperature_max_celsius()?.into(),
         "uptime_s" => int(sample.uptime_s),
         _ => return None,
     })
-}
-
-/// Whether the sample tells of what is always written: a collector that is off or has failed leaves
-/// zeros, which are not values.
-fn has(sample: &Sample, name: &str) -> bool {
-    match name.split('.').next().unwrap_or_default() {
-        "cpu" | "load" => !sample.cpu.cores_percent.is_empty(),
-        "memory" | "swap" => sample.memory.total_bytes > 0,
-        "processes" => sample.processes.total > 0,
-        "disk" => !sample.disks.is_empty(),
-        "network" => !sample.networks.is_empty(),
-        "tcp" => sample.sockets.is_some() || sample.tcp_connections > 0,
-        _ => true,
-    }
 }
 
 fn of_instances<'a>(sample: &'a Sample, name: &str) -> Vec<(Cow<'a, str>, f64)> {

@@ -7,46 +7,48 @@ use muster_schemas::telemetry::Sample;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// What is not known is `null`: its collector is off, has failed or hangs.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Latest {
     /// Milliseconds since the Unix epoch, by the host's clock.
     pub at: i64,
     pub uptime_s: i64,
-    pub cpu_usage_percent: f32,
-    pub load_1: f32,
-    pub load_5: f32,
-    pub load_15: f32,
-    pub memory_used_bytes: i64,
-    pub memory_total_bytes: i64,
-    pub swap_used_bytes: i64,
-    pub swap_total_bytes: i64,
+    pub cpu_usage_percent: Option<f32>,
+    pub load_1: Option<f32>,
+    pub load_5: Option<f32>,
+    pub load_15: Option<f32>,
+    pub memory_used_bytes: Option<i64>,
+    pub memory_total_bytes: Option<i64>,
+    pub swap_used_bytes: Option<i64>,
+    pub swap_total_bytes: Option<i64>,
     /// Of the fullest filesystem.
     pub disk_used_percent: Option<f64>,
     pub disk_used_mount: Option<String>,
-    pub disk_read_bytes_per_s: i64,
-    pub disk_write_bytes_per_s: i64,
-    pub network_rx_bytes_per_s: i64,
-    pub network_tx_bytes_per_s: i64,
+    pub disk_read_bytes_per_s: Option<i64>,
+    pub disk_write_bytes_per_s: Option<i64>,
+    pub network_rx_bytes_per_s: Option<i64>,
+    pub network_tx_bytes_per_s: Option<i64>,
     pub temperature_max_celsius: Option<f32>,
-    pub processes_total: i64,
-    pub tcp_connections: i64,
+    pub processes_total: Option<i64>,
+    pub tcp_connections: Option<i64>,
 }
 
 pub fn latest(sample: &Sample) -> Latest {
     let fullest = sample.fullest_filesystem();
-    let (disk_read_bytes_per_s, disk_write_bytes_per_s) = sample.disk_bytes_per_s();
-    let (network_rx_bytes_per_s, network_tx_bytes_per_s) = sample.network_bytes_per_s();
+    let (load, memory) = (sample.known_load(), sample.known_memory());
+    let (disk_read_bytes_per_s, disk_write_bytes_per_s) = sample.disk_bytes_per_s().unzip();
+    let (network_rx_bytes_per_s, network_tx_bytes_per_s) = sample.network_bytes_per_s().unzip();
     Latest {
         at: sample.at,
         uptime_s: sample.uptime_s,
-        cpu_usage_percent: sample.cpu.usage_percent,
-        load_1: sample.load.one,
-        load_5: sample.load.five,
-        load_15: sample.load.fifteen,
-        memory_used_bytes: sample.memory.used_bytes,
-        memory_total_bytes: sample.memory.total_bytes,
-        swap_used_bytes: sample.memory.swap_used_bytes,
-        swap_total_bytes: sample.memory.swap_total_bytes,
+        cpu_usage_percent: sample.known_cpu().map(|cpu| cpu.usage_percent),
+        load_1: load.map(|load| load.one),
+        load_5: load.map(|load| load.five),
+        load_15: load.map(|load| load.fifteen),
+        memory_used_bytes: memory.map(|memory| memory.used_bytes),
+        memory_total_bytes: memory.map(|memory| memory.total_bytes),
+        swap_used_bytes: memory.map(|memory| memory.swap_used_bytes),
+        swap_total_bytes: memory.map(|memory| memory.swap_total_bytes),
         disk_used_percent: fullest.map(|filesystem| two_decimals(filesystem.used_percent())),
         disk_used_mount: fullest.map(|filesystem| filesystem.mount.clone()),
         disk_read_bytes_per_s,
@@ -54,8 +56,8 @@ pub fn latest(sample: &Sample) -> Latest {
         network_rx_bytes_per_s,
         network_tx_bytes_per_s,
         temperature_max_celsius: sample.temperature_max_celsius(),
-        processes_total: sample.processes.total,
-        tcp_connections: sample.tcp_connections,
+        processes_total: sample.known_processes_total(),
+        tcp_connections: sample.known_tcp_connections(),
     }
 }
 
@@ -95,7 +97,7 @@ mod tests {
         let latest = latest(&sample);
         assert_eq!(latest.disk_used_percent, Some(66.67));
         assert_eq!(latest.disk_used_mount.as_deref(), Some("/data"));
-        assert_eq!(latest.network_rx_bytes_per_s, 10);
+        assert_eq!(latest.network_rx_bytes_per_s, Some(10));
         assert_eq!(latest.temperature_max_celsius, Some(60.5));
     }
 
@@ -105,5 +107,7 @@ mod tests {
         assert_eq!(latest.disk_used_percent, None);
         assert_eq!(latest.disk_used_mount, None);
         assert_eq!(latest.temperature_max_celsius, None);
+        assert_eq!((latest.cpu_usage_percent, latest.memory_used_bytes), (None, None));
+        assert_eq!((latest.network_rx_bytes_per_s, latest.tcp_connections), (None, None));
     }
 }

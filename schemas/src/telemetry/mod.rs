@@ -101,6 +101,29 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// What is always written is known only where its collector has said it: one that is off, has
+    /// failed or hangs leaves zeros, which are no values. So for load, memory and the counts below.
+    pub fn known_cpu(&self) -> Option<&Cpu> {
+        Some(&self.cpu).filter(|cpu| !cpu.cores_percent.is_empty())
+    }
+
+    /// It comes with the processor's.
+    pub fn known_load(&self) -> Option<&Load> {
+        self.known_cpu().map(|_| &self.load)
+    }
+
+    pub fn known_memory(&self) -> Option<&Memory> {
+        Some(&self.memory).filter(|memory| memory.total_bytes > 0)
+    }
+
+    pub fn known_processes_total(&self) -> Option<i64> {
+        Some(self.processes.total).filter(|total| *total > 0)
+    }
+
+    pub fn known_tcp_connections(&self) -> Option<i64> {
+        Some(self.tcp_connections).filter(|count| *count > 0 || self.sockets.is_some())
+    }
+
     /// The filesystem with the largest used share.
     pub fn fullest_filesystem(&self) -> Option<&Filesystem> {
         self.filesystems.iter().max_by(|a, b| a.used_percent().total_cmp(&b.used_percent()))
@@ -110,18 +133,21 @@ impl Sample {
         self.sensors.iter().map(|sensor| sensor.celsius).max_by(f32::total_cmp)
     }
 
-    pub fn disk_bytes_per_s(&self) -> (i64, i64) {
-        sum_pairs(self.disks.iter().map(|d| (d.read_bytes_per_s, d.write_bytes_per_s)))
+    /// Read and written, over all disks.
+    pub fn disk_bytes_per_s(&self) -> Option<(i64, i64)> {
+        let disks = self.disks.iter().map(|d| (d.read_bytes_per_s, d.write_bytes_per_s));
+        (!self.disks.is_empty()).then(|| sum_pairs(disks))
     }
 
     /// Received and sent, over all interfaces but the loopback.
-    pub fn network_bytes_per_s(&self) -> (i64, i64) {
-        sum_pairs(self.outward_networks().map(|n| (n.rx_bytes_per_s, n.tx_bytes_per_s)))
+    pub fn network_bytes_per_s(&self) -> Option<(i64, i64)> {
+        let networks = self.outward_networks().map(|n| (n.rx_bytes_per_s, n.tx_bytes_per_s));
+        (!self.networks.is_empty()).then(|| sum_pairs(networks))
     }
 
-    pub fn network_packets_per_s(&self) -> (f32, f32) {
-        self.outward_networks()
-            .fold((0.0, 0.0), |(rx, tx), n| (rx + n.rx_packets_per_s, tx + n.tx_packets_per_s))
+    pub fn network_packets_per_s(&self) -> Option<(f32, f32)> {
+        let sum = |(rx, tx), n: &Network| (rx + n.rx_packets_per_s, tx + n.tx_packets_per_s);
+        (!self.networks.is_empty()).then(|| self.outward_networks().fold((0.0, 0.0), sum))
     }
 
     fn outward_networks(&self) -> impl Iterator<Item = &Network> {

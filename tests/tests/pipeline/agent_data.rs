@@ -9,7 +9,7 @@ use muster_schemas::conditions::Candidate;
 use muster_schemas::inventory::{Inventory, InventoryItem};
 use muster_schemas::logs::{LiveLogs, LogFrame, LogLine, Severity};
 use muster_schemas::signals::Heartbeat;
-use muster_schemas::telemetry::TelemetryFrame;
+use muster_schemas::telemetry::{Sample, TelemetryFrame};
 use muster_schemas::{Durable, Envelope};
 use muster_tests::bus::TestHost;
 use muster_tests::wait::{eventually, expect};
@@ -75,6 +75,31 @@ async fn every_metric_of_a_rich_sample_can_be_asked_for() {
     assert_eq!(processes["items"][0]["user"], "postgres", "{processes}");
     let (status, body) = api.get("/hosts/web-1/processes?live=true").await.unwrap();
     assert_eq!((status, &body["detail"]), (503, &json!("the agent of web-1 is not connected")));
+}
+
+#[tokio::test]
+async fn what_an_agent_does_not_know_is_absent_and_not_zero() {
+    let (running, api) = start_with_gateway().await;
+    let (host, now) = (TestHost::new("web-1"), now_ms());
+    let samples = vec![Sample { at: now, uptime_s: 60, ..Sample::default() }];
+    running.bus.publish_message(&host.message(1, now, TelemetryFrame { samples })).await.unwrap();
+    is_stored(&running, &host, "telemetry", "{[1,2)}").await;
+
+    let (from, to) = (now - 10_000, now + 10_000);
+    let unknown = "cpu.usage_percent,load.one,memory.used_percent,swap.used_percent,\
+                   disk.read_bytes_per_s,network.rx_packets_per_s,tcp.connections,processes.total";
+    let path = format!("/hosts/web-1/metrics?from={from}&to={to}&names={unknown},uptime_s");
+    let history = api.read(&path).await.unwrap();
+    let has_value =
+        |series: &&Value| series["values"].as_array().unwrap().iter().any(|v| !v.is_null());
+    let series = history["series"].as_array().unwrap();
+    let known: Vec<&Value> =
+        series.iter().filter(has_value).map(|series| &series["name"]).collect();
+    assert_eq!(known, ["uptime_s"], "{history}");
+    let latest = &api.read("/hosts/web-1").await.unwrap()["latest"];
+    let figures = latest.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+    let known: Vec<&str> = figures.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(known, ["at", "uptime_s"], "{latest}");
 }
 
 #[tokio::test]

@@ -82,10 +82,11 @@ impl Table {
 pub(super) fn over_samples(table: Table, figure: &'static str) -> &'static str {
     match (table, figure) {
         (Table::Hosts, "memory_used_percent") => {
-            "coalesce(memory_used_bytes * 100.0 / nullif(memory_total_bytes, 0), 0)"
+            "memory_used_bytes * 100.0 / nullif(memory_total_bytes, 0)"
         }
         (Table::Hosts, "swap_used_percent") => {
-            "coalesce(swap_used_bytes * 100.0 / nullif(swap_total_bytes, 0), 0)"
+            "CASE WHEN swap_total_bytes = 0 THEN 0 \
+             ELSE swap_used_bytes * 100.0 / swap_total_bytes END"
         }
         (Table::Filesystems, "used_percent") => {
             "coalesce(used_bytes * 100.0 / nullif(used_bytes::numeric + available_bytes, 0), 0)"

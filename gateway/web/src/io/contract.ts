@@ -20,28 +20,28 @@ export interface Account {
   role: string;
 }
 
-/** The newest figures of a host, as lists show them. */
+/** The newest figures of a host, as lists show them; null is not known. */
 export interface Latest {
   at: number;
   uptime_s: number;
-  cpu_usage_percent: number;
-  load_1: number;
-  load_5: number;
-  load_15: number;
-  memory_used_bytes: number;
-  memory_total_bytes: number;
-  swap_used_bytes: number;
-  swap_total_bytes: number;
+  cpu_usage_percent: number | null;
+  load_1: number | null;
+  load_5: number | null;
+  load_15: number | null;
+  memory_used_bytes: number | null;
+  memory_total_bytes: number | null;
+  swap_used_bytes: number | null;
+  swap_total_bytes: number | null;
   /** Of the fullest filesystem. */
   disk_used_percent: number | null;
   disk_used_mount: string | null;
-  disk_read_bytes_per_s: number;
-  disk_write_bytes_per_s: number;
-  network_rx_bytes_per_s: number;
-  network_tx_bytes_per_s: number;
+  disk_read_bytes_per_s: number | null;
+  disk_write_bytes_per_s: number | null;
+  network_rx_bytes_per_s: number | null;
+  network_tx_bytes_per_s: number | null;
   temperature_max_celsius: number | null;
-  processes_total: number;
-  tcp_connections: number;
+  processes_total: number | null;
+  tcp_connections: number | null;
 }
 
 export interface Host {
@@ -130,23 +130,23 @@ export const parseAccount: Parse<Account> = shape<Account>({ username: str, role
 export const parseLatest: Parse<Latest> = shape<Latest>({
   at: int,
   uptime_s: int,
-  cpu_usage_percent: num,
-  load_1: num,
-  load_5: num,
-  load_15: num,
-  memory_used_bytes: num,
-  memory_total_bytes: num,
-  swap_used_bytes: num,
-  swap_total_bytes: num,
+  cpu_usage_percent: nullable(num),
+  load_1: nullable(num),
+  load_5: nullable(num),
+  load_15: nullable(num),
+  memory_used_bytes: nullable(num),
+  memory_total_bytes: nullable(num),
+  swap_used_bytes: nullable(num),
+  swap_total_bytes: nullable(num),
   disk_used_percent: nullable(num),
   disk_used_mount: nullable(str),
-  disk_read_bytes_per_s: num,
-  disk_write_bytes_per_s: num,
-  network_rx_bytes_per_s: num,
-  network_tx_bytes_per_s: num,
+  disk_read_bytes_per_s: nullable(num),
+  disk_write_bytes_per_s: nullable(num),
+  network_rx_bytes_per_s: nullable(num),
+  network_tx_bytes_per_s: nullable(num),
   temperature_max_celsius: nullable(num),
-  processes_total: int,
-  tcp_connections: int,
+  processes_total: nullable(int),
+  tcp_connections: nullable(int),
 });
 
 const hostFields = {

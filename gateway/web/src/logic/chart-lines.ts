@@ -31,7 +31,7 @@ export interface ChartSpec {
   /** What its values count, where that is not one of our units. */
   ownUnit?: string;
   /** The value at which the host is full, as the top of the scale. */
-  ceiling?(latest: Latest): number;
+  ceiling?(latest: Latest): number | null;
 }
 
 type Maybe = number | null | undefined;

@@ -4,6 +4,7 @@
 import type { CatalogueItem } from '../io/contract';
 import { each, instanceName, scalar, type ChartSpec } from './chart-lines';
 import { RICH_CHARTS } from './charts-rich';
+import { knownConnections, knownCpu, knownLoad, knownMemory, knownProcesses } from './known';
 
 export { GROUPS, type ChartSpec, type Figure, type Group, type LineSpec } from './chart-lines';
 
@@ -12,7 +13,7 @@ const cpuTotal: ChartSpec = {
   title: 'CPU',
   group: 'Processor and memory',
   unit: 'percent',
-  lines: [{ ...scalar('cpu.usage_percent', 'total', (s) => s.cpu.usage_percent), peak: true }],
+  lines: [{ ...scalar('cpu.usage_percent', 'total', (s) => knownCpu(s)?.usage_percent), peak: true }],
 };
 
 export const cpuPerCore: ChartSpec = {
@@ -35,9 +36,9 @@ const load: ChartSpec = {
   group: 'Processor and memory',
   unit: 'load',
   lines: [
-    scalar('load.one', '1 min', (s) => s.load.one),
-    scalar('load.five', '5 min', (s) => s.load.five),
-    scalar('load.fifteen', '15 min', (s) => s.load.fifteen),
+    scalar('load.one', '1 min', (s) => knownLoad(s)?.one),
+    scalar('load.five', '5 min', (s) => knownLoad(s)?.five),
+    scalar('load.fifteen', '15 min', (s) => knownLoad(s)?.fifteen),
   ],
 };
 
@@ -47,8 +48,8 @@ const memory: ChartSpec = {
   group: 'Processor and memory',
   unit: 'bytes',
   lines: [
-    scalar('memory.used_bytes', 'used', (s) => s.memory.used_bytes),
-    scalar('swap.used_bytes', 'swap', (s) => s.memory.swap_used_bytes),
+    scalar('memory.used_bytes', 'used', (s) => knownMemory(s)?.used_bytes),
+    scalar('swap.used_bytes', 'swap', (s) => knownMemory(s)?.swap_used_bytes),
   ],
   ceiling: (latest) => latest.memory_total_bytes,
 };
@@ -130,7 +131,7 @@ const connections: ChartSpec = {
   group: 'Network',
   unit: 'count',
   lines: [
-    scalar('tcp.connections', 'established', (s) => s.tcp_connections),
+    scalar('tcp.connections', 'established', knownConnections),
     scalar('tcp.time_wait', 'time wait', (s) => s.sockets?.tcp_time_wait),
     scalar('tcp.listen', 'listening', (s) => s.sockets?.tcp?.listen),
     scalar('tcp.close_wait', 'close wait', (s) => s.sockets?.tcp?.close_wait),
@@ -144,7 +145,7 @@ const processes: ChartSpec = {
   group: 'System',
   unit: 'count',
   lines: [
-    scalar('processes.total', 'total', (s) => s.processes.total),
+    scalar('processes.total', 'total', knownProcesses),
     scalar('processes.running', 'running', (s) => s.processes.states?.running),
     scalar('processes.blocked', 'blocked', (s) => s.processes.states?.blocked),
     scalar('processes.zombie', 'zombie', (s) => s.processes.states?.zombie),

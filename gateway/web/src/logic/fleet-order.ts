@@ -29,10 +29,18 @@ export const NO_FILTER: Filter = { text: '', status: 'all' };
 
 const STATUS_RANK: Record<HostStatus, number> = { offline: 0, unknown: 1, online: 2 };
 
+/** In percent, where both are known and there is anything. */
+export function share(used: number | null, total: number | null): number | null {
+  return used === null || !total ? null : (used / total) * 100;
+}
+
 export function memoryPercent(host: Host): number | null {
   const latest = host.latest;
-  if (!latest || latest.memory_total_bytes === 0) return null;
-  return (latest.memory_used_bytes / latest.memory_total_bytes) * 100;
+  return latest && share(latest.memory_used_bytes, latest.memory_total_bytes);
+}
+
+function sum(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
 }
 
 function sortValue(host: Host, key: Exclude<SortKey, 'host'>): number | null {
@@ -49,7 +57,7 @@ function sortValue(host: Host, key: Exclude<SortKey, 'host'>): number | null {
     case 'disk':
       return latest?.disk_used_percent ?? null;
     case 'network':
-      return latest ? latest.network_rx_bytes_per_s + latest.network_tx_bytes_per_s : null;
+      return latest && sum(latest.network_rx_bytes_per_s, latest.network_tx_bytes_per_s);
     case 'load':
       return latest?.load_1 ?? null;
     case 'temperature':

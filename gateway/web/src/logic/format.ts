@@ -6,6 +6,11 @@ const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 const COUNT_UNITS = ['', 'k', 'M', 'G'];
 export const MISSING = '–';
 
+/** What is not known is not zero. */
+export function orMissing<T>(value: T | null | undefined, print: (value: T) => string): string {
+  return value == null ? MISSING : print(value);
+}
+
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;

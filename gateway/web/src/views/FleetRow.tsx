@@ -4,7 +4,7 @@ import { memo } from 'react';
 import { Link } from 'wouter';
 import type { Host, Latest } from '../io/contract';
 import { memoryPercent } from '../logic/fleet-order';
-import { ago, bytes, bytesPerSecond, celsius, duration, load, MISSING, moment } from '../logic/format';
+import { ago, bytes, bytesPerSecond, celsius, duration, load, MISSING, moment, orMissing } from '../logic/format';
 import { Meter, Status } from './parts';
 
 export interface FleetRowProps {
@@ -38,7 +38,7 @@ export const FleetRow = memo(function FleetRow({ host, position, seen }: FleetRo
 });
 
 function Figures({ latest, memory }: { latest: Latest | null; memory: number | null }) {
-  const memoryTitle = latest ? `${bytes(latest.memory_used_bytes)} of ${bytes(latest.memory_total_bytes)}` : '';
+  const memoryTitle = latest ? `${orMissing(latest.memory_used_bytes, bytes)} of ${orMissing(latest.memory_total_bytes, bytes)}` : '';
   return (
     <>
       <div role="cell" className="cell-meter" data-label="CPU" data-cell="cpu">
@@ -54,10 +54,10 @@ function Figures({ latest, memory }: { latest: Latest | null; memory: number | n
         {latest ? <Rates received={latest.network_rx_bytes_per_s} sent={latest.network_tx_bytes_per_s} /> : MISSING}
       </div>
       <div role="cell" className="cell-number cell-load" title={latest ? loads(latest) : ''}>
-        {latest ? load(latest.load_1) : MISSING}
+        {orMissing(latest?.load_1, load)}
       </div>
       <div role="cell" className="cell-number cell-temperature">
-        {latest?.temperature_max_celsius == null ? MISSING : celsius(latest.temperature_max_celsius)}
+        {orMissing(latest?.temperature_max_celsius, celsius)}
       </div>
       <div role="cell" className="cell-number cell-uptime">
         {latest ? duration(latest.uptime_s * 1000) : MISSING}
@@ -67,21 +67,22 @@ function Figures({ latest, memory }: { latest: Latest | null; memory: number | n
 }
 
 function loads(latest: Latest): string {
-  return `${load(latest.load_1)}, ${load(latest.load_5)}, ${load(latest.load_15)} (1, 5, 15 min)`;
+  const each = [latest.load_1, latest.load_5, latest.load_15].map((value) => orMissing(value, load));
+  return `${each.join(', ')} (1, 5, 15 min)`;
 }
 
-function Rates({ received, sent }: { received: number; sent: number }) {
+function Rates({ received, sent }: { received: number | null; sent: number | null }) {
   return (
     <>
       <span>
         <span className="visually-hidden">in </span>
         <span className="arrow" aria-hidden="true">↓</span>
-        {bytesPerSecond(received)}
+        {orMissing(received, bytesPerSecond)}
       </span>
       <span>
         <span className="visually-hidden">out </span>
         <span className="arrow" aria-hidden="true">↑</span>
-        {bytesPerSecond(sent)}
+        {orMissing(sent, bytesPerSecond)}
       </span>
     </>
   );

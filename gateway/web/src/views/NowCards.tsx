@@ -1,6 +1,7 @@
 // The figures of this moment, one card each: what a person looks at before any chart.
 import type { Latest } from '../io/contract';
-import { bytes, bytesPerSecond, celsius, count, load, MISSING, percent } from '../logic/format';
+import { share } from '../logic/fleet-order';
+import { bytes, bytesPerSecond, celsius, count, load, orMissing, percent } from '../logic/format';
 import { Bar } from './parts';
 
 export interface NowCardsProps {
@@ -27,28 +28,20 @@ function Card({ name, value, detail, share }: CardProps) {
   );
 }
 
-function part(used: number, total: number): number | null {
-  return total === 0 ? null : (used / total) * 100;
-}
-
-function orMissing(value: number | null, print: (value: number) => string): string {
-  return value === null ? MISSING : print(value);
-}
-
 export function NowCards({ latest, stale }: NowCardsProps) {
-  const memory = part(latest.memory_used_bytes, latest.memory_total_bytes);
-  const swap = latest.swap_total_bytes > 0 ? `, swap ${bytes(latest.swap_used_bytes)}` : '';
+  const memory = share(latest.memory_used_bytes, latest.memory_total_bytes);
+  const swap = latest.swap_total_bytes ? `, swap ${orMissing(latest.swap_used_bytes, bytes)}` : '';
   return (
     <section className={stale ? 'now now-stale' : 'now'} aria-label={stale ? 'Last known figures' : 'Now'}>
-      <Card name="CPU" value={percent(latest.cpu_usage_percent)} share={latest.cpu_usage_percent} detail={`load ${load(latest.load_1)}`} />
-      <Card name="Memory" value={orMissing(memory, percent)} share={memory} detail={`${bytes(latest.memory_used_bytes)} of ${bytes(latest.memory_total_bytes)}${swap}`} />
+      <Card name="CPU" value={orMissing(latest.cpu_usage_percent, percent)} share={latest.cpu_usage_percent} detail={`load ${orMissing(latest.load_1, load)}`} />
+      <Card name="Memory" value={orMissing(memory, percent)} share={memory} detail={`${orMissing(latest.memory_used_bytes, bytes)} of ${orMissing(latest.memory_total_bytes, bytes)}${swap}`} />
       <Card name="Fullest disk" value={orMissing(latest.disk_used_percent, percent)} share={latest.disk_used_percent} detail={latest.disk_used_mount ?? 'no filesystem'} />
-      <Card name="Network in" value={bytesPerSecond(latest.network_rx_bytes_per_s)} detail={`out ${bytesPerSecond(latest.network_tx_bytes_per_s)}`} />
-      <Card name="Disk read" value={bytesPerSecond(latest.disk_read_bytes_per_s)} detail={`write ${bytesPerSecond(latest.disk_write_bytes_per_s)}`} />
+      <Card name="Network in" value={orMissing(latest.network_rx_bytes_per_s, bytesPerSecond)} detail={`out ${orMissing(latest.network_tx_bytes_per_s, bytesPerSecond)}`} />
+      <Card name="Disk read" value={orMissing(latest.disk_read_bytes_per_s, bytesPerSecond)} detail={`write ${orMissing(latest.disk_write_bytes_per_s, bytesPerSecond)}`} />
       {latest.temperature_max_celsius === null ? (
-        <Card name="Processes" value={count(latest.processes_total)} detail={`${count(latest.tcp_connections)} TCP connections`} />
+        <Card name="Processes" value={orMissing(latest.processes_total, count)} detail={`${orMissing(latest.tcp_connections, count)} TCP connections`} />
       ) : (
-        <Card name="Hottest sensor" value={celsius(latest.temperature_max_celsius)} detail={`${count(latest.processes_total)} processes`} />
+        <Card name="Hottest sensor" value={celsius(latest.temperature_max_celsius)} detail={`${orMissing(latest.processes_total, count)} processes`} />
       )}
     </section>
   );

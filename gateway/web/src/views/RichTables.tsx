@@ -1,7 +1,7 @@
 // What only some hosts have, each in a table of its own that is absent where there is none of it:
 // containers, graphics processors, disks that tell of themselves, units that failed.
 import type { Container, Gpu, Sample, Services, SmartDisk } from '../io/contract';
-import { bytes, bytesPerSecond, celsius, count, duration, MISSING, percent } from '../logic/format';
+import { bytes, bytesPerSecond, celsius, count, duration, orMissing, percent } from '../logic/format';
 
 export function RichTables({ sample, smartDisks }: { sample: Sample; smartDisks: readonly SmartDisk[] }) {
   const { containers, gpus, services } = sample;
@@ -13,10 +13,6 @@ export function RichTables({ sample, smartDisks }: { sample: Sample; smartDisks:
       {services && <ServicesCard services={services} />}
     </div>
   );
-}
-
-function or<T>(value: T | null, print: (value: T) => string): string {
-  return value === null ? MISSING : print(value);
 }
 
 function ContainerTable({ containers }: { containers: readonly Container[] }) {
@@ -71,10 +67,10 @@ function GpuTable({ gpus }: { gpus: readonly Gpu[] }) {
           {gpus.map((gpu) => (
             <tr key={gpu.id}>
               <th scope="row" className="ellipsis" title={gpu.name}>{gpu.name}</th>
-              <td className="number">{or(gpu.utilisation_percent, percent)}</td>
-              <td className="number">{or(gpu.memory_used_bytes, bytes)}</td>
-              <td className="number">{or(gpu.celsius, celsius)}</td>
-              <td className="number wide-only">{or(gpu.power_watts, (watts) => `${watts.toFixed(0)} W`)}</td>
+              <td className="number">{orMissing(gpu.utilisation_percent, percent)}</td>
+              <td className="number">{orMissing(gpu.memory_used_bytes, bytes)}</td>
+              <td className="number">{orMissing(gpu.celsius, celsius)}</td>
+              <td className="number wide-only">{orMissing(gpu.power_watts, (watts) => `${watts.toFixed(0)} W`)}</td>
             </tr>
           ))}
         </tbody>
@@ -102,9 +98,9 @@ function SmartTable({ disks }: { disks: readonly SmartDisk[] }) {
             <tr key={disk.device}>
               <th scope="row" className="ellipsis" title={`${disk.model} ${disk.serial}`}>{disk.device}</th>
               <td className={disk.passed ? 'good' : 'bad'}>{disk.passed ? 'passed' : 'failing'}</td>
-              <td className="number">{or(disk.wear_percent, percent)}</td>
-              <td className="number">{or(disk.bad_sectors, count)}</td>
-              <td className="number wide-only">{or(disk.power_on_hours, (hours) => duration(hours * 3_600_000))}</td>
+              <td className="number">{orMissing(disk.wear_percent, percent)}</td>
+              <td className="number">{orMissing(disk.bad_sectors, count)}</td>
+              <td className="number wide-only">{orMissing(disk.power_on_hours, (hours) => duration(hours * 3_600_000))}</td>
             </tr>
           ))}
         </tbody>

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use muster_runtime::time::system_time;
 use muster_schemas::HostId;
-use muster_schemas::telemetry::Sample;
+use muster_schemas::telemetry::{Memory, Sample};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Transaction};
 
@@ -67,41 +67,46 @@ pub(super) async fn copy_hosts(
 }
 
 async fn copy_host(copy: &mut Copy<'_>, host: &HostId, sample: &Sample) -> Result<(), Error> {
-    let Sample { cpu, load, memory, .. } = sample;
+    let (cpu, load, memory) = (sample.known_cpu(), sample.known_load(), sample.known_memory());
+    let usage = cpu.map(|cpu| cpu.usage_percent);
+    let loads = [load.map(|load| load.one), load.map(|load| load.five), load.map(|l| l.fifteen)];
     let (name, at) = (host.as_str(), system_time(sample.at));
     let temperature = sample.temperature_max_celsius();
-    let (disk_read, disk_write) = sample.disk_bytes_per_s();
-    let (network_rx, network_tx) = sample.network_bytes_per_s();
-    let (packets_rx, packets_tx) = sample.network_packets_per_s();
+    let of_memory = memory_bytes(memory);
+    let (disk_read, disk_write) = sample.disk_bytes_per_s().unzip();
+    let (network_rx, network_tx) = sample.network_bytes_per_s().unzip();
+    let (packets_rx, packets_tx) = sample.network_packets_per_s().unzip();
+    let (connections, processes) = (sample.known_tcp_connections(), sample.known_processes_total());
     let (shares, counts) = (shares(sample), counts(sample));
     let mut row: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(TYPES.len());
+    row.extend_from_slice(&[&name, &at, &sample.uptime_s, &usage, &sample.cpu.cores_percent]);
+    row.extend(loads.iter().map(|load| load as &(dyn ToSql + Sync)));
+    row.extend(of_memory.iter().map(|bytes| bytes as &(dyn ToSql + Sync)));
     row.extend_from_slice(&[
-        &name,
-        &at,
-        &sample.uptime_s,
-        &cpu.usage_percent,
-        &cpu.cores_percent,
-        &load.one,
-        &load.five,
-        &load.fifteen,
-        &memory.total_bytes,
-        &memory.used_bytes,
-        &memory.available_bytes,
-        &memory.swap_total_bytes,
-        &memory.swap_used_bytes,
         &disk_read,
         &disk_write,
         &network_rx,
         &network_tx,
         &packets_rx,
         &packets_tx,
-        &sample.tcp_connections,
-        &sample.processes.total,
+        &connections,
+        &processes,
         &temperature,
     ]);
     row.extend(shares.iter().map(|share| share as &(dyn ToSql + Sync)));
     row.extend(counts.iter().map(|count| count as &(dyn ToSql + Sync)));
     copy.row(&row).await
+}
+
+/// Memory and swap.
+fn memory_bytes(memory: Option<&Memory>) -> [Option<i64>; 5] {
+    [
+        memory.map(|memory| memory.total_bytes),
+        memory.map(|memory| memory.used_bytes),
+        memory.map(|memory| memory.available_bytes),
+        memory.map(|memory| memory.swap_total_bytes),
+        memory.map(|memory| memory.swap_used_bytes),
+    ]
 }
 
 fn shares(sample: &Sample) -> [Option<f32>; SHARES] {

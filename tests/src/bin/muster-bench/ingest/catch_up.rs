@@ -3,22 +3,23 @@
 //! late that is, is told beside how long all of it takes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use muster_runtime::now_ms;
+use muster_schemas::Envelope;
+use muster_schemas::telemetry::TelemetryFrame;
 use muster_stack::Stack;
 use muster_tests::bus::{Bus, TestHost};
 use muster_tests::database::Database;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::copy::raw_copy;
+use super::copy::raw_copy_of;
 use super::drain::{PUBLISHES_UNDER_WAY, drain};
+use super::empty_tables;
 use super::fleet::{Fleet, SAMPLES_PER_FRAME};
-use super::{FRAMES_PER_HOST, HOSTS, empty_tables};
 use crate::figures::{Better, Figure, Figures};
 
 const CATCH_UP_HOSTS: usize = 1000;
@@ -36,13 +37,11 @@ pub async fn measure(
     bus: &Bus,
     samples: i64,
 ) -> Result<()> {
-    empty_tables(stack).await?;
-    let few = Arc::new(Fleet::new(HOSTS).backlog(LIMIT_EPOCH, FRAMES_PER_HOST));
-    let limit = raw_copy(stack, &few, 1).await?;
-    drop(few);
-    empty_tables(stack).await?;
     let frames = (samples / SAMPLES_PER_FRAME) as usize;
     eprintln!("ingest: a backlog of {samples} samples in {frames} messages");
+    empty_tables(stack).await?;
+    let limit = raw_copy_of(stack, backlog(frames, LIMIT_EPOCH)).await?;
+    empty_tables(stack).await?;
     publish_lazily(bus, frames).await?;
     let (url, done) = (stack.postgres_url(), CancellationToken::new());
     let draining = async {
@@ -70,16 +69,17 @@ pub async fn measure(
     Ok(())
 }
 
-/// Frames are made as they are sent: all of them would fill the memory.
-async fn publish_lazily(bus: &Bus, frames: usize) -> Result<()> {
-    bus.context.get_stream("TELEMETRY").await?.purge().await?;
+/// Frames are made one by one: all of them would fill the memory.
+fn backlog(frames: usize, epoch: i64) -> impl Iterator<Item = Envelope<TelemetryFrame>> {
     let mut fleet = Fleet::new(CATCH_UP_HOSTS);
     let (frames_per_host, newest) = (frames.div_ceil(CATCH_UP_HOSTS) as i64, now_ms());
-    stream::iter(0..frames)
-        .map(|number| {
-            let frame = fleet.frame_of_backlog(number, EPOCH, frames_per_host, newest);
-            async move { bus.publish_frame(&frame, "").await }
-        })
+    (0..frames).map(move |number| fleet.frame_of_backlog(number, epoch, frames_per_host, newest))
+}
+
+async fn publish_lazily(bus: &Bus, frames: usize) -> Result<()> {
+    bus.context.get_stream("TELEMETRY").await?.purge().await?;
+    stream::iter(backlog(frames, EPOCH))
+        .map(|frame| async move { bus.publish_frame(&frame, "").await })
         .buffer_unordered(PUBLISHES_UNDER_WAY)
         .try_for_each(|()| async { Ok(()) })
         .await

@@ -3,6 +3,7 @@
 //! merit, and it can in principle be faster than this.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use muster_ingest_worker::io::copy::copy_frames;
@@ -52,4 +53,25 @@ async fn copy_every(
         transaction.commit().await?;
     }
     Ok(rows)
+}
+
+/// The same of one connection and of frames that are made batch by batch, because all of them would
+/// fill the memory. How long that takes does not count.
+pub async fn raw_copy_of(
+    stack: &Stack,
+    mut frames: impl Iterator<Item = Envelope<TelemetryFrame>>,
+) -> Result<f64> {
+    let mut database = Database::connect(&stack.postgres_url()).await?;
+    let (mut rows, mut took) = (0, Duration::ZERO);
+    loop {
+        let batch: Vec<_> = frames.by_ref().take(FRAMES_PER_BATCH).collect();
+        if batch.is_empty() {
+            return Ok(rows as f64 / took.as_secs_f64());
+        }
+        let started = Instant::now();
+        let transaction = database.client.transaction().await?;
+        rows += copy_frames(&transaction, &batch.iter().collect::<Vec<_>>()).await?;
+        transaction.commit().await?;
+        took += started.elapsed();
+    }
 }
