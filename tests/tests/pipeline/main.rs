@@ -32,4 +32,5 @@ mod rollups;
 mod settings;
 mod setup;
 mod statements;
+mod telling;
 mod wrong_clock;
