@@ -28,13 +28,16 @@ function Card({ name, value, detail, share }: CardProps) {
   );
 }
 
+/** Its collector is off, has failed or hangs. */
+const UNKNOWN = 'not collected';
+
 export function NowCards({ latest, stale }: NowCardsProps) {
   const memory = share(latest.memory_used_bytes, latest.memory_total_bytes);
   const swap = latest.swap_total_bytes ? `, swap ${orMissing(latest.swap_used_bytes, bytes)}` : '';
   return (
     <section className={stale ? 'now now-stale' : 'now'} aria-label={stale ? 'Last known figures' : 'Now'}>
-      <Card name="CPU" value={orMissing(latest.cpu_usage_percent, percent)} share={latest.cpu_usage_percent} detail={`load ${orMissing(latest.load_1, load)}`} />
-      <Card name="Memory" value={orMissing(memory, percent)} share={memory} detail={`${orMissing(latest.memory_used_bytes, bytes)} of ${orMissing(latest.memory_total_bytes, bytes)}${swap}`} />
+      <Card name="CPU" value={orMissing(latest.cpu_usage_percent, percent)} share={latest.cpu_usage_percent} detail={latest.load_1 === null ? UNKNOWN : `load ${load(latest.load_1)}`} />
+      <Card name="Memory" value={orMissing(memory, percent)} share={memory} detail={memory === null ? UNKNOWN : `${orMissing(latest.memory_used_bytes, bytes)} of ${orMissing(latest.memory_total_bytes, bytes)}${swap}`} />
       <Card name="Fullest disk" value={orMissing(latest.disk_used_percent, percent)} share={latest.disk_used_percent} detail={latest.disk_used_mount ?? 'no filesystem'} />
       <Card name="Network in" value={orMissing(latest.network_rx_bytes_per_s, bytesPerSecond)} detail={`out ${orMissing(latest.network_tx_bytes_per_s, bytesPerSecond)}`} />
       <Card name="Disk read" value={orMissing(latest.disk_read_bytes_per_s, bytesPerSecond)} detail={`write ${orMissing(latest.disk_write_bytes_per_s, bytesPerSecond)}`} />
