@@ -46,11 +46,15 @@ fn documented() -> BTreeSet<String> {
 }
 
 /// Where a worker answers; it says so in its log.
-fn address(running: &Running, part: &str) -> String {
+async fn address(running: &Running, part: &str) -> String {
     let log = running.stack.dir().join(format!("logs/{part}.log"));
-    let text = read_to_string(&log).unwrap_or_default();
-    let said = text.split("health and metrics on ").nth(1).unwrap_or_default();
-    said.split(|c: char| c.is_whitespace() || c == '"').next().unwrap_or_default().to_owned()
+    eventually(&format!("{part} says where it answers"), async || {
+        let text = read_to_string(&log).map_err(|error| error.to_string())?;
+        let (_, said) = text.split_once("health and metrics on ").ok_or("it does not yet")?;
+        let (url, _) = said.split_once(|c: char| c.is_whitespace() || c == '"').ok_or("not yet")?;
+        Ok(url.to_owned())
+    })
+    .await
 }
 
 async fn told(url: &str) -> Result<String, String> {
@@ -88,15 +92,15 @@ async fn what_is_told_to_prometheus_is_what_the_manual_says() {
     running.bus.publish(&subject, HeaderMap::new(), "no frame").await.unwrap();
     let manual = documented();
     for (url, wanted) in [
-        (address(&running, "ingest-worker-1"), OF_INGEST),
-        (address(&running, "alert-worker-1"), OF_ALERTS),
+        (address(&running, "ingest-worker-1").await, OF_INGEST),
+        (address(&running, "alert-worker-1").await, OF_ALERTS),
         (running.stack.gateway_url().to_owned(), OF_GATEWAYS),
     ] {
         let names = names_at(&url, wanted).await;
         let unknown: Vec<_> = names.difference(&manual).collect();
         assert!(unknown.is_empty(), "not in the manual: {unknown:?}");
     }
-    let text = told(&address(&running, "ingest-worker-1")).await.unwrap();
+    let text = told(&address(&running, "ingest-worker-1").await).await.unwrap();
     for line in [
         "muster_ingest_messages_total{channel=\"telemetry\"} 1",
         "muster_ingest_dead_letters_total{channel=\"telemetry\"} 1",

@@ -30,13 +30,13 @@ export const NO_FILTER: Filter = { text: '', status: 'all' };
 const STATUS_RANK: Record<HostStatus, number> = { offline: 0, unknown: 1, online: 2 };
 
 /** In percent, where both are known and there is anything. */
-export function share(used: number | null, total: number | null): number | null {
+export function shareOf(used: number | null, total: number | null): number | null {
   return used === null || !total ? null : (used / total) * 100;
 }
 
 export function memoryPercent(host: Host): number | null {
   const latest = host.latest;
-  return latest && share(latest.memory_used_bytes, latest.memory_total_bytes);
+  return latest && shareOf(latest.memory_used_bytes, latest.memory_total_bytes);
 }
 
 function sum(a: number | null, b: number | null): number | null {

@@ -1,6 +1,6 @@
 // The figures of this moment, one card each: what a person looks at before any chart.
 import type { Latest } from '../io/contract';
-import { share } from '../logic/fleet-order';
+import { shareOf } from '../logic/fleet-order';
 import { bytes, bytesPerSecond, celsius, count, load, orMissing, percent } from '../logic/format';
 import { Bar } from './parts';
 
@@ -32,7 +32,7 @@ function Card({ name, value, detail, share }: CardProps) {
 const UNKNOWN = 'not collected';
 
 export function NowCards({ latest, stale }: NowCardsProps) {
-  const memory = share(latest.memory_used_bytes, latest.memory_total_bytes);
+  const memory = shareOf(latest.memory_used_bytes, latest.memory_total_bytes);
   const swap = latest.swap_total_bytes ? `, swap ${orMissing(latest.swap_used_bytes, bytes)}` : '';
   return (
     <section className={stale ? 'now now-stale' : 'now'} aria-label={stale ? 'Last known figures' : 'Now'}>
