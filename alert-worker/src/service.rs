@@ -55,7 +55,7 @@ const DATABASE: &str = "database";
 pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let health = Health::start(&[BUS, DATABASE])?;
     let listener = health::bind(&config.listen).await?;
-    info!(address = %listener.local_addr()?, "health and metrics are served");
+    info!("health and metrics on http://{}", listener.local_addr()?);
     let mut tasks = JoinSet::new();
     tasks.spawn(health::serve(listener, health.router(), stop.clone()));
 

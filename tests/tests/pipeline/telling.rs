@@ -35,7 +35,7 @@ const OF_INGEST: &[&str] = &[
 const OF_ALERTS: &[&str] = &["muster_alert_lag_seconds", "muster_alert_hosts"];
 
 const OF_GATEWAYS: &[&str] =
-    &["muster_gateway_http_requests_total", "muster_gateway_websocket_clients"];
+    &["muster_gateway_http_requests_total", "muster_ledger_gaps", "muster_dead_letters"];
 
 /// Names in the manual's table of metrics.
 fn documented() -> BTreeSet<String> {
