@@ -4,12 +4,16 @@
 //! checks rules and runs backtests with it, so that both mean the same.
 
 pub mod defaults;
+pub mod engine;
 pub mod figures;
 pub mod key;
 pub mod rule;
 pub mod selector;
+pub mod silence;
 pub mod template;
 
+pub use engine::Engine;
 pub use key::TicketKey;
 pub use rule::{Priority, Rule, RuleDefinition};
 pub use selector::Selector;
+pub use silence::Silence;
