@@ -17,7 +17,8 @@ pub struct TicketKey {
     pub host: Option<HostId>,
     /// May contain slashes: a mount point does.
     pub instance: String,
-    /// Milliseconds since the Unix epoch, by the bus's clock.
+    /// When the episode was first heard of, as a rule its beginning: milliseconds since the Unix
+    /// epoch, by the bus's clock.
     pub begun_at: i64,
 }
 

@@ -3,10 +3,12 @@
 //! No IO, no clock, no async: time is an argument. The alert worker decides with it, the gateway
 //! checks rules and runs backtests with it, so that both mean the same.
 
+pub mod backtest;
 pub mod defaults;
 pub mod engine;
 pub mod figures;
 pub mod key;
+pub mod notification;
 pub mod rule;
 pub mod selector;
 pub mod silence;

@@ -129,11 +129,13 @@ impl Engine {
         if is_repeated || (times.is_late && rule.is_group()) {
             return;
         }
+        let is_beginning = candidate.state == CandidateState::Breached;
         state.condition_version = rule.condition_version;
         state.changed_at = times.stored_at;
         state.breach = Some(Breach {
             since: candidate.since,
             begun_at: times.begun_at,
+            named_at: if is_beginning { times.begun_at } else { times.at },
             known_from: times.at,
             heard_at: times.stored_at,
             gap_ms: 0,
@@ -189,7 +191,7 @@ impl Engine {
             ticket.held_until = None;
         }
         if ticket.is_open() {
-            let key = place.ticket(ticket.begun_at);
+            let key = place.ticket(ticket.named_at);
             let change = |what| Effect::Change { ticket: key.clone(), at: times.at, what };
             self.effects.push(change(Change::Value(candidate.value)));
             if is_current {
@@ -237,8 +239,7 @@ impl Engine {
     }
 
     pub(super) fn has_evidence(&self, place: &Place, rule: &Known, breach: &Breach) -> bool {
-        let spoken =
-            |host: &Host| !host.is_offline && breach.heard_at >= host.changed_at;
+        let spoken = |host: &Host| !host.is_offline && breach.heard_at >= host.changed_at;
         !rule.is_heard(place) || self.hosts.get(&place.host).is_some_and(spoken)
     }
 
@@ -278,7 +279,7 @@ impl Engine {
             && ticket.is_open()
         {
             ticket.is_flapping = true;
-            let ticket = place.ticket(ticket.begun_at);
+            let ticket = place.ticket(ticket.named_at);
             self.effects.push(Effect::Change { ticket, at, what: Change::Flapping(true) });
         }
     }
@@ -293,7 +294,7 @@ impl Engine {
             ticket.held_until = None;
         }
         if std::mem::take(&mut ticket.is_flapping) && ticket.is_open() {
-            let ticket = place.ticket(ticket.begun_at);
+            let ticket = place.ticket(ticket.named_at);
             self.effects.push(Effect::Change { ticket, at, what: Change::Flapping(false) });
         }
         if state.breach.is_none() {

@@ -53,7 +53,7 @@ impl Engine {
         }
         for rule in self.groups.keys().copied().collect::<Vec<i64>>() {
             if self.count(rule, name) {
-                self.judge_group(rule, at);
+                self.judge_group(rule, at, true);
             }
         }
     }
@@ -69,7 +69,7 @@ impl Engine {
             && !has_others
             && tally.breached.remove(&place.host)
         {
-            self.judge_group(place.rule, at);
+            self.judge_group(place.rule, at, true);
         }
     }
 
@@ -85,8 +85,8 @@ impl Engine {
         tally.count(name, is_online, is_breached)
     }
 
-    /// Begins or ends the breach of the group as a whole.
-    pub(super) fn judge_group(&mut self, id: i64, at: i64) {
+    /// Begins or ends the breach of the group as a whole; after a change also notes its share.
+    pub(super) fn judge_group(&mut self, id: i64, at: i64, has_changed: bool) {
         let (Some(rule), Some(tally)) = (self.rules.get(&id).cloned(), self.groups.get(&id)) else {
             return;
         };
@@ -94,7 +94,8 @@ impl Engine {
         let (share, limit) = (tally.share_percent(), group.share_percent);
         let place = Place::of_group(id);
         let breach = self.state(&place).and_then(|state| state.breach.as_ref());
-        let is_noted = breach.is_none_or(|breach| at < breach.heard_at + HEARD_STEP_MS);
+        let noted_at = breach.map_or(at, |breach| breach.heard_at);
+        let is_noted = !has_changed || at < noted_at.saturating_add(HEARD_STEP_MS);
         match (breach.is_some(), share > limit) {
             (false, false) => return,
             (true, true) if is_noted => return,
@@ -106,7 +107,7 @@ impl Engine {
         } else if let Some(breach) = &mut state.breach {
             (breach.value, breach.heard_at) = (Some(share), at);
             if let Some(ticket) = state.ticket.as_ref().filter(|ticket| ticket.is_open()) {
-                let ticket = place.ticket(ticket.begun_at);
+                let ticket = place.ticket(ticket.named_at);
                 self.effects.push(Effect::Change { ticket, at, what: Change::Value(share) });
             }
         } else {

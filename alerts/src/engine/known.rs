@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use muster_schemas::HostId;
 
+use super::rules::{self, Known};
 use super::said::{Change, Effect, Presence, Refused, Resolution, Saved};
 use super::state::{Breach, Place, State};
-use super::rules::{self, Known};
 use super::{Engine, Host, Scope};
 use crate::rule::Rule;
 use crate::silence::Silence;
@@ -162,7 +162,7 @@ impl Engine {
         }
         self.count_all();
         for rule in self.groups.keys().copied().collect::<Vec<i64>>() {
-            self.judge_group(rule, now);
+            self.judge_group(rule, now, false);
         }
     }
 
@@ -212,7 +212,7 @@ impl Engine {
                 ticket.release_at = Some(now);
             }
             if std::mem::replace(&mut ticket.priority, priority) != priority && ticket.is_open() {
-                let ticket = place.ticket(ticket.begun_at);
+                let ticket = place.ticket(ticket.named_at);
                 let what = Change::Priority(priority);
                 self.effects.push(Effect::Change { ticket, at: now, what });
             }
@@ -243,8 +243,7 @@ impl Engine {
         for rule in offline {
             let Some(host) = self.hosts.get(name) else { return };
             let is_breached = host.is_offline && rule.selector.holds(name, &host.labels);
-            let place =
-                Place { host: Arc::clone(name), rule: rule.rule.id, instance: "".into() };
+            let place = Place { host: Arc::clone(name), rule: rule.rule.id, instance: "".into() };
             let was_breached = self.state(&place).is_some_and(|state| state.breach.is_some());
             if is_breached == was_breached {
                 continue;
@@ -274,6 +273,7 @@ impl Engine {
         state.breach = Some(Breach {
             since: at,
             begun_at: at,
+            named_at: at,
             known_from: at,
             heard_at: at,
             gap_ms: 0,

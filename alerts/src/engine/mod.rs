@@ -207,8 +207,8 @@ impl Engine {
     /// Puts a state back, to be looked at when it is due but not before `earliest`.
     fn put_after(&mut self, place: &Place, mut state: State, now: i64, earliest: i64) {
         self.dirty.insert(place.clone());
-        let is_member = !place.is_of_group()
-            && self.rules.get(&place.rule).is_some_and(|rule| rule.is_group());
+        let is_member =
+            !place.is_of_group() && self.rules.get(&place.rule).is_some_and(|rule| rule.is_group());
         if state.is_calm(now) || (is_member && state.breach.is_none()) {
             self.drop_state(place, state.timer);
             return;

@@ -28,7 +28,13 @@ impl Ticket {
 
 impl Engine {
     /// Pages what is due, or notes until when it is held up. Said again at every occasion.
-    pub(super) fn consider_page(&mut self, place: &Place, rule: &Known, state: &mut State, at: i64) {
+    pub(super) fn consider_page(
+        &mut self,
+        place: &Place,
+        rule: &Known,
+        state: &mut State,
+        at: i64,
+    ) {
         if !state.has_open_ticket() {
             return;
         }
@@ -42,11 +48,7 @@ impl Engine {
         }
         ticket.held_until = silenced_until;
         self.mark_silenced(place, ticket, silenced_until.is_some(), at);
-        if silenced_until.is_some()
-            || ticket.is_late
-            || ticket.is_quiet
-            || ticket.is_acknowledged
-        {
+        if silenced_until.is_some() || ticket.is_late || ticket.is_quiet || ticket.is_acknowledged {
             return;
         }
         while ticket.paged_at.is_none() || ticket.step_due_at(rule).is_some_and(|due| due <= at) {
@@ -63,7 +65,7 @@ impl Engine {
         if std::mem::replace(&mut ticket.is_silenced, is_silenced) == is_silenced {
             return;
         }
-        let ticket = place.ticket(ticket.begun_at);
+        let ticket = place.ticket(ticket.named_at);
         self.effects.push(Effect::Change { ticket, at, what: Change::Silenced(is_silenced) });
     }
 
@@ -106,5 +108,5 @@ fn next_page(place: &Place, rule: &Known, ticket: &mut Ticket, at: i64) -> PageR
         (PageKind::Escalated, ticket.next_step as u32 - 1, channels)
     };
     ticket.told.push(channels.clone());
-    PageRequest { ticket: place.ticket(ticket.begun_at), kind, number, channels, at }
+    PageRequest { ticket: place.ticket(ticket.named_at), kind, number, channels, at }
 }

@@ -24,7 +24,9 @@ pub enum Fact {
         clock_offset_ms: Option<i64>,
     },
     /// A host that is no longer watched: what was open for it is over.
-    HostRemoved { host: HostId },
+    HostRemoved {
+        host: HostId,
+    },
     Candidate {
         host: HostId,
         /// When the broker stored it.
@@ -32,11 +34,23 @@ pub enum Fact {
         candidate: Candidate,
     },
     /// A host became online or offline at this time, by the bus's clock.
-    Presence { host: HostId, presence: Presence, at: i64 },
+    Presence {
+        host: HostId,
+        presence: Presence,
+        at: i64,
+    },
     /// All silences there are.
     Silences(Vec<Silence>),
-    Acknowledged { ticket: TicketKey, by: String, at: i64 },
-    Resolved { ticket: TicketKey, by: String, at: i64 },
+    Acknowledged {
+        ticket: TicketKey,
+        by: String,
+        at: i64,
+    },
+    Resolved {
+        ticket: TicketKey,
+        by: String,
+        at: i64,
+    },
     /// What was saved by whoever had these hosts before.
     Restored(Vec<Saved>),
 }
@@ -81,11 +95,23 @@ pub enum Effect {
     Save(Saved),
     Forget(StateKey),
     Open(Box<TicketDraft>),
-    Change { ticket: TicketKey, at: i64, what: Change },
-    Resolve { ticket: TicketKey, at: i64, how: Resolution },
+    Change {
+        ticket: TicketKey,
+        at: i64,
+        what: Change,
+    },
+    Resolve {
+        ticket: TicketKey,
+        at: i64,
+        how: Resolution,
+    },
     Page(PageRequest),
     /// A rule or silence that was stored though it does not pass its check; it is left out.
-    Refused { what: Refused, id: i64, reason: String },
+    Refused {
+        what: Refused,
+        id: i64,
+        reason: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +125,8 @@ pub enum Refused {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TicketDraft {
     pub key: TicketKey,
+    /// When the breach began; before the key's time where its beginning was missed.
+    pub begun_at: i64,
     pub rule_name: String,
     pub rule_version: i64,
     pub metric: String,
@@ -139,7 +167,9 @@ pub enum Change {
     Current,
     /// The higher one that superseded it has ended, and this one still holds.
     Reopened,
-    Acknowledged { by: String },
+    Acknowledged {
+        by: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,11 +178,15 @@ pub enum Resolution {
     Recovered,
     /// The host is online and has not spoken of the breach for long.
     Unheard,
-    Superseded { by: TicketKey },
+    Superseded {
+        by: TicketKey,
+    },
     /// The rule was changed, disabled or deleted, or does not concern the host any more.
     RuleChanged,
     HostRemoved,
-    By { by: String },
+    By {
+        by: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -58,9 +58,9 @@ impl Place {
         StateKey { rule_id: self.rule, host: self.host_id(), instance: self.instance.to_string() }
     }
 
-    pub fn ticket(&self, begun_at: i64) -> TicketKey {
+    pub fn ticket(&self, named_at: i64) -> TicketKey {
         let StateKey { rule_id, host, instance } = self.key();
-        TicketKey { rule_id, host, instance, begun_at }
+        TicketKey { rule_id, host, instance, begun_at: named_at }
     }
 
     fn host_id(&self) -> Option<HostId> {
@@ -103,6 +103,9 @@ pub(super) struct Breach {
     pub since: i64,
     /// By the bus's clock.
     pub begun_at: i64,
+    /// What names its ticket: the beginning where that was heard, else the first that was heard.
+    /// What is heard of again after it was over is another episode.
+    pub named_at: i64,
     /// Since when there is evidence of it without a break: nothing fires before.
     pub known_from: i64,
     /// When it was last noted that the host says so.
@@ -124,7 +127,8 @@ pub(super) struct Breach {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ticket {
-    pub begun_at: i64,
+    /// Part of its key.
+    pub named_at: i64,
     pub priority: Priority,
     /// Whether the database has it; it has none of what was superseded from the first.
     pub is_opened: bool,

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::rules::Known;
-use super::said::{
-    Change, Effect, PageKind, PageRequest, Resolution, TicketContext, TicketDraft,
-};
+use super::said::{Change, Effect, PageKind, PageRequest, Resolution, TicketContext, TicketDraft};
 use super::state::{Place, State, Ticket};
 use crate::key::TicketKey;
 use crate::template::{HOSTS_NAMED_MAX, Values};
@@ -29,7 +27,7 @@ impl Engine {
         }
         breach.settle_until = None;
         state.ticket = Some(Box::new(Ticket {
-            begun_at: breach.begun_at,
+            named_at: breach.named_at,
             priority: rule.rule.definition.priority,
             is_opened: false,
             superseded_by,
@@ -66,7 +64,8 @@ impl Engine {
     fn draft(&self, place: &Place, rule: &Known, state: &State, at: i64) -> TicketDraft {
         let definition = &rule.rule.definition;
         let breach = state.breach.as_ref();
-        let begun_at = state.ticket.as_ref().map_or(at, |ticket| ticket.begun_at);
+        let begun_at = breach.map_or(at, |breach| breach.begun_at);
+        let named_at = state.ticket.as_ref().map_or(at, |ticket| ticket.named_at);
         let labels = self.hosts.get(&place.host).map(|host| host.labels.clone());
         let labels = labels.unwrap_or_default();
         let is_group = place.is_of_group();
@@ -92,7 +91,8 @@ impl Engine {
             rule.templates.each_ref().map(|template| template.render(&values));
         let flag = |of: fn(&Ticket) -> bool| state.ticket.as_deref().is_some_and(of);
         TicketDraft {
-            key: place.ticket(begun_at),
+            key: place.ticket(named_at),
+            begun_at,
             rule_name: definition.name.clone(),
             rule_version: rule.rule.version,
             metric: rule.metric().to_owned(),
@@ -134,7 +134,7 @@ impl Engine {
         how: Resolution,
     ) {
         let Some(ticket) = state.ticket.take() else { return };
-        let key = place.ticket(ticket.begun_at);
+        let key = place.ticket(ticket.named_at);
         if ticket.is_open() {
             self.effects.push(Effect::Resolve { ticket: key.clone(), at, how });
         }
@@ -161,7 +161,7 @@ impl Engine {
             let ticket = self.state(&higher)?.ticket.as_ref()?;
             // What is only told of the past says nothing about what goes on now.
             let counts = ticket.is_open() && (!ticket.is_late || is_late);
-            counts.then(|| higher.ticket(ticket.begun_at))
+            counts.then(|| higher.ticket(ticket.named_at))
         })
     }
 
@@ -187,7 +187,7 @@ impl Engine {
 
     fn supersede_lower(&mut self, place: &Place, rule: &Known, state: &State, at: i64) {
         let Some(own) = &state.ticket else { return };
-        let by = place.ticket(own.begun_at);
+        let by = place.ticket(own.named_at);
         for lower in Self::neighbours(place, &rule.lower) {
             let Some(ticket) = self.state(&lower).and_then(|state| state.ticket.as_ref()) else {
                 continue;
@@ -195,10 +195,10 @@ impl Engine {
             if own.is_late && !ticket.is_late {
                 continue;
             }
-            let (is_open, begun_at) = (ticket.is_open(), ticket.begun_at);
+            let (is_open, named_at) = (ticket.is_open(), ticket.named_at);
             if is_open {
                 let how = Resolution::Superseded { by: by.clone() };
-                self.effects.push(Effect::Resolve { ticket: lower.ticket(begun_at), at, how });
+                self.effects.push(Effect::Resolve { ticket: lower.ticket(named_at), at, how });
             }
             let mut state = self.take(&lower);
             if let Some(ticket) = &mut state.ticket {
@@ -250,7 +250,7 @@ impl Engine {
         }
         ticket.is_quiet |= !ticket.told.is_empty();
         if ticket.is_opened {
-            let ticket = place.ticket(ticket.begun_at);
+            let ticket = place.ticket(ticket.named_at);
             self.effects.push(Effect::Change { ticket, at, what: Change::Reopened });
         } else {
             self.open(place, rule, state, at);
@@ -264,7 +264,7 @@ impl Engine {
         let rule = self.rules.get(&place.rule).cloned();
         let mut state = self.take(&place);
         if let Some(breach) = &mut state.breach {
-            breach.begun_at = at;
+            (breach.begun_at, breach.named_at) = (at, at);
         }
         self.close(&place, rule.as_deref(), &mut state, at, Resolution::By { by });
         self.put(&place, state, at);
@@ -289,7 +289,7 @@ impl Engine {
         let instance = key.instance.as_str().into();
         let place = Place { host: Arc::clone(host), rule: key.rule_id, instance };
         let ticket = self.state(&place)?.ticket.as_ref()?;
-        (ticket.is_open() && ticket.begun_at == key.begun_at).then_some(place)
+        (ticket.is_open() && ticket.named_at == key.begun_at).then_some(place)
     }
 }
 

@@ -10,7 +10,11 @@ fn walk(name: &str, instance: &str, for_s: i64, cooldown_s: i64, restarts: bool)
     let mut desk = Desk::new(vec![default_rule(name)]);
     let place = ("web-1", 1, instance);
     let key = |begun: i64| {
-        if instance.is_empty() { format!("1@{begun}") } else { format!("1/web-1{instance}@{begun}") }
+        if instance.is_empty() {
+            format!("1@{begun}")
+        } else {
+            format!("1/web-1{instance}@{begun}")
+        }
     };
     let restart = |desk: &mut Desk| {
         if restarts {
@@ -110,7 +114,7 @@ fn a_ticket_says_the_numbers() {
 fn a_breach_of_which_the_beginning_was_missed_fires_when_it_is_heard_of() {
     let mut desk = Desk::new(vec![cpu(1, 90.0, 300, 0, Priority::High)]);
     desk.still(1000, 1, 100, 95.0);
-    desk.check(&["1000 open 1@100", "1000 page opened 1@100"]);
+    desk.check(&["1000 open 1@1000", "1000 page opened 1@1000"]);
 }
 
 #[test]

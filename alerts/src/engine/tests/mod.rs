@@ -159,8 +159,7 @@ pub fn every_state(engine: &Engine) -> Vec<Saved> {
     for (host, known) in &engine.hosts {
         for (rule, states) in &known.states {
             for (instance, state) in states {
-                let place =
-                    Place { host: host.clone(), rule: *rule, instance: instance.clone() };
+                let place = Place { host: host.clone(), rule: *rule, instance: instance.clone() };
                 saved.push(Saved { key: place.key(), state: state.clone() });
             }
         }
