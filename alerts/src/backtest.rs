@@ -146,7 +146,7 @@ impl Backtest {
         }
         let condition = tested.watch.condition.clone();
         for verdict in &verdicts {
-            let candidate = Candidate {
+            let candidate = Box::new(Candidate {
                 at: look.at,
                 rule: condition.rule.clone(),
                 rule_version: condition.rule_version,
@@ -157,7 +157,7 @@ impl Backtest {
                 threshold: verdict.threshold,
                 since: verdict.since,
                 context: Context::default(),
-            };
+            });
             let (host, stored_at) = (host.clone(), look.at);
             self.engine.observe(look.at, Fact::Candidate { host, stored_at, candidate });
         }

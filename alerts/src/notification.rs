@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use muster_schemas::HostId;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{PageKind, PageRequest, TicketDraft};
@@ -146,7 +147,7 @@ impl Notice {
     /// Every host there is a ticket of, once, in order.
     pub fn hosts(&self) -> Vec<String> {
         let hosts = self.tickets.iter().filter_map(|ticket| ticket.key.host.as_ref());
-        let hosts: BTreeSet<&str> = hosts.map(|host| host.as_str()).collect();
+        let hosts: BTreeSet<&str> = hosts.map(HostId::as_str).collect();
         hosts.into_iter().map(str::to_owned).collect()
     }
 

@@ -260,6 +260,10 @@ mod tests {
         check(&once, "2026-01-02T00:00:00Z", None);
     }
 
+    fn recurring(silence: &mut Silence) -> &mut Recurrence {
+        silence.recurrence.as_mut().unwrap()
+    }
+
     #[test]
     fn nonsense_is_refused_by_the_name_of_its_field() {
         let refused = |change: fn(&mut Silence)| {
@@ -267,9 +271,6 @@ mod tests {
             change(&mut silence);
             silence.check().unwrap_err().to_string()
         };
-        fn recurring(silence: &mut Silence) -> &mut Recurrence {
-            silence.recurrence.as_mut().unwrap()
-        }
         for (said, beginning) in [
             (refused(|s| s.selector = "a=".into()), "selector is a="),
             (refused(|s| s.reason = " ".into()), "reason is"),

@@ -21,9 +21,9 @@ impl Engine {
             Scope::Groups => rule.definition.condition.is_group(),
             Scope::Hosts => !rule.definition.condition.is_group(),
         };
-        let (known, refused) = rules::read(rules.into_iter().filter(is_mine).collect());
-        self.rules = known;
-        for (id, rejection) in refused {
+        let read = rules::read(rules.into_iter().filter(is_mine).collect());
+        self.rules = read.known;
+        for (id, rejection) in read.refused {
             let reason = rejection.to_string();
             self.effects.push(Effect::Refused { what: Refused::Rule, id, reason });
         }
@@ -199,7 +199,8 @@ impl Engine {
         let Some(ticket) = held else { return self.reschedule(place) };
         let is_orphaned = ticket.release_at.is_none()
             && ticket.superseded_by.as_ref().is_some_and(|by| !self.is_open(place, by.rule_id));
-        let silence_is_over = ticket.is_silenced
+        let silence_is_over = ticket.is_open()
+            && ticket.is_silenced
             && ticket.held_until.is_some_and(|until| until > now)
             && self.silenced_until(place, now).is_none();
         let priority = rule.rule.definition.priority;

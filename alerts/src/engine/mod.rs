@@ -102,7 +102,7 @@ impl Engine {
         self.advance(now);
         match fact {
             Fact::Candidate { host, stored_at, candidate } => {
-                self.candidate(&host, stored_at, candidate);
+                self.candidate(&host, stored_at, *candidate);
             }
             Fact::Presence { host, presence, at } => self.presence(&host, presence, at),
             Fact::Host { host, labels, clock_offset_ms } => {

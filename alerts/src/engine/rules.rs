@@ -73,8 +73,15 @@ impl Known {
     }
 }
 
-/// Reads all that are enabled; what does not pass its check comes back with the reason.
-pub(super) fn read(rules: Vec<Rule>) -> (BTreeMap<i64, Arc<Known>>, Vec<(i64, Rejection)>) {
+/// What became of a list of rules.
+pub(super) struct Read {
+    pub known: BTreeMap<i64, Arc<Known>>,
+    /// What does not pass its check, with the reason.
+    pub refused: Vec<(i64, Rejection)>,
+}
+
+/// Reads all that are enabled.
+pub(super) fn read(rules: Vec<Rule>) -> Read {
     let mut known = Vec::new();
     let mut refused = Vec::new();
     for rule in rules.into_iter().filter(|rule| rule.definition.enabled) {
@@ -85,7 +92,8 @@ pub(super) fn read(rules: Vec<Rule>) -> (BTreeMap<i64, Arc<Known>>, Vec<(i64, Re
         }
     }
     relate(&mut known);
-    (known.into_iter().map(|known| (known.rule.id, Arc::new(known))).collect(), refused)
+    let known = known.into_iter().map(|known| (known.rule.id, Arc::new(known))).collect();
+    Read { known, refused }
 }
 
 fn relate(rules: &mut [Known]) {

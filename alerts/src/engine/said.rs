@@ -31,7 +31,7 @@ pub enum Fact {
         host: HostId,
         /// When the broker stored it.
         stored_at: i64,
-        candidate: Candidate,
+        candidate: Box<Candidate>,
     },
     /// A host became online or offline at this time, by the bus's clock.
     Presence {

@@ -126,6 +126,7 @@ pub(super) struct Breach {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is true or not whatever the others are")]
 pub(super) struct Ticket {
     /// Part of its key.
     pub named_at: i64,

@@ -171,17 +171,13 @@ impl Engine {
         let Some(host) = self.hosts.get(&place.host) else { return false };
         Self::neighbours(place, &rule.higher).any(|higher| {
             let Some(known) = self.rules.get(&higher.rule) else { return false };
-            match self.state(&higher).filter(|state| state.breach.is_some()) {
-                Some(state) => {
-                    let due = self.fires_at(&higher, known, state);
-                    state.ticket.is_none() && due.is_some_and(|due| due <= at + SETTLE_MS)
-                }
-                None => {
-                    let cools = self.state(&higher).is_some_and(|state| state.cooldown_until > at);
-                    let concerns = known.selector.holds(&place.host, &host.labels);
-                    !cools && concerns && known.would_fire_at_once(value)
-                }
+            if let Some(state) = self.state(&higher).filter(|state| state.breach.is_some()) {
+                let due = self.fires_at(&higher, known, state);
+                return state.ticket.is_none() && due.is_some_and(|due| due <= at + SETTLE_MS);
             }
+            let cools = self.state(&higher).is_some_and(|state| state.cooldown_until > at);
+            let concerns = known.selector.holds(&place.host, &host.labels);
+            !cools && concerns && known.would_fire_at_once(value)
         })
     }
 
@@ -249,6 +245,8 @@ impl Engine {
             return;
         }
         ticket.is_quiet |= !ticket.told.is_empty();
+        // What held it up may have changed while it was nobody's concern.
+        ticket.held_until = None;
         if ticket.is_opened {
             let ticket = place.ticket(ticket.named_at);
             self.effects.push(Effect::Change { ticket, at, what: Change::Reopened });

@@ -237,7 +237,7 @@ impl World {
                 (CandidateState::Breached, said_at)
             }
         };
-        let candidate = Candidate {
+        let candidate = Box::new(Candidate {
             at: said_at,
             rule: condition.rule,
             rule_version: condition.rule_version,
@@ -248,7 +248,7 @@ impl World {
             threshold: condition.threshold?,
             since,
             context: Context::default(),
-        };
+        });
         Some(Fact::Candidate { host: id(host), stored_at: self.now, candidate })
     }
 }
@@ -290,7 +290,7 @@ fn told(world: &World) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn the_outcome_depends_neither_on_cuts_nor_on_ticks_nor_on_kills(

@@ -94,7 +94,7 @@ impl Desk {
     ) {
         let rule = self.rules.iter().find(|known| known.id == rule).unwrap();
         let condition = rule.condition().unwrap();
-        let candidate = Candidate {
+        let candidate = Box::new(Candidate {
             at: ms(said),
             rule: condition.rule,
             rule_version: condition.rule_version,
@@ -105,7 +105,7 @@ impl Desk {
             threshold: condition.threshold.unwrap_or(1000.0),
             since: ms(since),
             context: Context::default(),
-        };
+        });
         let host = host.parse().unwrap();
         let stored_at = ms(stored);
         self.engine.observe(stored_at, Fact::Candidate { host, stored_at, candidate });
@@ -187,7 +187,9 @@ fn short(ticket: &crate::TicketKey) -> String {
 /// One line for each effect but those of states.
 pub fn line(effect: &Effect) -> Option<String> {
     Some(match effect {
-        Effect::Save(_) | Effect::Forget(_) => return None,
+        Effect::Save(_) | Effect::Forget(_) | Effect::Change { what: Change::Value(_), .. } => {
+            return None;
+        }
         Effect::Open(draft) => {
             let flags = [
                 (draft.is_late, " late"),
@@ -197,7 +199,6 @@ pub fn line(effect: &Effect) -> Option<String> {
             let flags: String = flags.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
             format!("{} open {}{flags}", second(draft.opened_at), short(&draft.key))
         }
-        Effect::Change { what: Change::Value(_), .. } => return None,
         Effect::Change { ticket, at, what } => {
             format!("{} {what:?} {}", second(*at), short(ticket)).to_lowercase()
         }
