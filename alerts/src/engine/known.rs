@@ -116,7 +116,8 @@ impl Engine {
             self.schedule(&place, old.timer, None);
             let host = self.hosts.entry(Arc::clone(&place.host)).or_default();
             let states = host.states.entry(place.rule).or_default();
-            states.insert(Arc::clone(&place.instance), State { timer: None, ..state });
+            let state = Box::new(State { timer: None, ..state });
+            states.insert(Arc::clone(&place.instance), state);
             self.dirty.remove(&place);
             self.reschedule(&place);
         }
@@ -134,7 +135,7 @@ impl Engine {
 
     fn places_of(&self, name: &Arc<str>) -> Vec<Place> {
         let Some(host) = self.hosts.get(name) else { return Vec::new() };
-        let of = |(rule, states): (&i64, &BTreeMap<Arc<str>, State>)| {
+        let of = |(rule, states): (&i64, &BTreeMap<Arc<str>, Box<State>>)| {
             let place = |instance: &Arc<str>| Place {
                 host: Arc::clone(name),
                 rule: *rule,

@@ -78,7 +78,8 @@ struct Host {
     /// Whether anybody has said yet that it is online or offline, and since when it is.
     is_told: bool,
     changed_at: i64,
-    states: BTreeMap<i64, BTreeMap<Arc<str>, State>>,
+    /// Boxed, because a map keeps room for eleven where most hold one.
+    states: BTreeMap<i64, BTreeMap<Arc<str>, Box<State>>>,
 }
 
 impl Engine {
@@ -190,14 +191,16 @@ impl Engine {
     }
 
     fn state(&self, place: &Place) -> Option<&State> {
-        self.hosts.get(&place.host)?.states.get(&place.rule)?.get(&place.instance)
+        let states = self.hosts.get(&place.host)?.states.get(&place.rule)?;
+        states.get(&place.instance).map(|state| &**state)
     }
 
     /// Takes a state out, to be changed and put back; a calm one is made anew.
     fn take(&mut self, place: &Place) -> State {
         let states =
             self.hosts.get_mut(&place.host).and_then(|host| host.states.get_mut(&place.rule));
-        states.and_then(|states| states.remove(&place.instance)).unwrap_or_default()
+        let state = states.and_then(|states| states.remove(&place.instance));
+        state.map(|state| *state).unwrap_or_default()
     }
 
     fn put(&mut self, place: &Place, state: State, now: i64) {
@@ -217,7 +220,10 @@ impl Engine {
         self.schedule(place, state.timer, next);
         state.timer = next;
         let host = self.hosts.entry(Arc::clone(&place.host)).or_default();
-        host.states.entry(place.rule).or_default().insert(Arc::clone(&place.instance), state);
+        host.states
+            .entry(place.rule)
+            .or_default()
+            .insert(Arc::clone(&place.instance), Box::new(state));
     }
 
     fn drop_state(&mut self, place: &Place, timer: Option<i64>) {

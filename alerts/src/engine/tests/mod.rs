@@ -160,7 +160,7 @@ pub fn every_state(engine: &Engine) -> Vec<Saved> {
         for (rule, states) in &known.states {
             for (instance, state) in states {
                 let place = Place { host: host.clone(), rule: *rule, instance: instance.clone() };
-                saved.push(Saved { key: place.key(), state: state.clone() });
+                saved.push(Saved { key: place.key(), state: (**state).clone() });
             }
         }
     }
