@@ -60,6 +60,7 @@ pub const MIGRATIONS: &[Migration] = &[
     shared(9, "upkeep", include_str!("../sql/0009_upkeep.sql")),
     shared(10, "whole_hours", include_str!("../sql/0010_whole_hours.sql")),
     shared(11, "inventory_order", include_str!("../sql/0011_inventory_order.sql")),
+    shared(12, "alerts", include_str!("../sql/0012_alerts.sql")),
 ];
 
 /// The oldest TimescaleDB whose functions the schema uses, major and minor.
