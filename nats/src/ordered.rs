@@ -155,7 +155,8 @@ impl OrderedSource {
         let consumer = make_consumer(context, stream, &filter, start).await?;
         let messages = consumer
             .stream()
-            .max_messages_per_batch(limits.messages_max)
+            // One batch comes while the other is worked on.
+            .max_messages_per_batch(2 * limits.messages_max)
             .max_bytes_per_batch(PREFETCH_BYTES_MAX)
             .heartbeat(IDLE_HEARTBEAT)
             .expires(PULL_EXPIRES)

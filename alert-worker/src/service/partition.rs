@@ -71,7 +71,7 @@ pub(super) async fn keep(shared: Arc<Shared>, lease: Lease, stop: CancellationTo
                 return;
             }
             Ok(Ended::Fenced) => continue,
-            Err(failure) => tell_failure(&shared.meters, lease, &failure, failures == 0),
+            Err(failure) => tell_failure(&shared.meters, lease, &failure, failures),
         }
         // One that had worked for a while is not yet at its wits' end.
         failures = if begun.elapsed() > 10 * TICK_EVERY { 1 } else { failures + 1 };
@@ -82,14 +82,14 @@ pub(super) async fn keep(shared: Arc<Shared>, lease: Lease, stop: CancellationTo
     }
 }
 
-/// An outage is told once a partition, however often it is tried to end it.
-fn tell_failure(meters: &Meters, lease: Lease, failure: &anyhow::Error, is_first: bool) {
-    let partition = lease.partition;
-    let reason = format!("{partition}: {failure:#}");
-    if is_first {
-        warn!("will begin again with what the database says of {reason}");
+/// A broker that is restarted ends all readers once, which is nothing to tell of each; what does
+/// not end by beginning again is told once.
+fn tell_failure(meters: &Meters, lease: Lease, failure: &anyhow::Error, failures_before: u32) {
+    let reason = format!("{}: {failure:#}", lease.partition);
+    if failures_before == 1 {
+        warn!("nothing is decided for now about {reason}");
     } else {
-        debug!("still no luck with {reason}");
+        debug!("begins again with what the database says of {reason}");
     }
     meters.with(CANDIDATES, now_ms(), |meter| meter.failed(now_ms(), &reason));
 }
