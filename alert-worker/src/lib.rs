@@ -1,4 +1,4 @@
-//! Who is there and who is not: from heartbeats to decisions.
+//! Who is there and who is not, and what hosts suspect: from signals to decisions.
 //!
 //! `logic` decides, `io` hears and writes, `service` carries values between them.
 

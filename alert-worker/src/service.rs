@@ -3,6 +3,10 @@
 //! Whatever fails, the worker forgets what it believed, reads the database again and has to become
 //! current before it judges anybody.
 
+mod decider;
+mod partition;
+mod partitions;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,7 +50,7 @@ const RELOAD_EVERY: Duration = Duration::from_secs(15);
 /// How often to look for events that another worker left behind.
 const OUTBOX_EVERY: Duration = Duration::from_secs(5);
 
-/// The channel that is heard, as meters call it.
+/// The channel whose heartbeats are heard, as meters call it.
 const SIGNALS: &str = "signals";
 
 const BUS: &str = "bus";
@@ -69,11 +73,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     tasks.spawn(publish_outbox(pool.clone(), bus.clone(), wake.clone(), stop.clone()));
     let (sender, batches) = mpsc::channel(1);
     let meters = Meters::default();
-    let telling = workers::tell(pool.clone(), "alert-worker", meters.clone(), stop.clone());
+    let id = workers::new_id();
+    let telling =
+        workers::tell_as(id.clone(), pool.clone(), "alert-worker", meters.clone(), stop.clone());
     tasks.spawn(async move {
         telling.await;
         Ok(())
     });
+    let sharing = partitions::share(&config, id, bus.clone(), meters.clone(), stop.clone())?;
+    tasks.spawn(sharing);
     let source = source(&config, &bus);
     let every = source.sign_of_life_every();
     let reader = tokio::spawn(read_batches(source, sender));

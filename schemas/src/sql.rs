@@ -61,6 +61,7 @@ pub const MIGRATIONS: &[Migration] = &[
     shared(10, "whole_hours", include_str!("../sql/0010_whole_hours.sql")),
     shared(11, "inventory_order", include_str!("../sql/0011_inventory_order.sql")),
     shared(12, "less_effort", include_str!("../sql/0012_less_effort.sql")),
+    shared(13, "alerts", include_str!("../sql/0013_alerts.sql")),
 ];
 
 /// The oldest TimescaleDB whose functions the schema uses, major and minor.

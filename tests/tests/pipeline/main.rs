@@ -18,6 +18,7 @@ mod log_search;
 mod migrations;
 mod old_ranges;
 mod once;
+mod partitions;
 mod paused;
 mod poison;
 mod presence;
