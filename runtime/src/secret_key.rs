@@ -49,7 +49,8 @@ pub fn read_or_make(file: &Path) -> Result<String> {
 fn write_draft(path: &Path) -> io::Result<()> {
     let mut key = [0; KEY_BYTES];
     File::open("/dev/urandom")?.read_exact(&mut key)?;
-    let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let halves = key.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits: String = halves.filter_map(|half| char::from_digit(half.into(), 16)).collect();
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(format!("{digits}\n").as_bytes())?;

@@ -61,7 +61,7 @@ impl Http {
 
     #[cfg(test)]
     pub(super) fn for_test(roots: &Roots, timeout: Duration, proxies: Matcher) -> Self {
-        Self { timeout, proxies, ..Self::new(roots).unwrap() }
+        Self { proxies, timeout, ..Self::new(roots).unwrap() }
     }
 
     /// One attempt.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::retry::Failure;
 use super::text::cut;
 
-/// How much of an answer is shown: enough for "invalid_token", too little for somebody who wants
+/// How much of an answer is shown: enough for "no such team", too little for somebody who wants
 /// to read an internal page by way of a channel.
 const SHOWN_BYTES_MAX: usize = 200;
 

@@ -258,7 +258,7 @@ impl Definition {
                 && old.kind.destination() == self.kind.destination()
         });
         for field in &kept {
-            if !old.is_some_and(|(_, secrets)| secrets.get(field).is_some()) {
+            if old.is_none_or(|(_, secrets)| secrets.get(field).is_none()) {
                 let expected = "the secret: none is stored";
                 return Err(Rejection::bad_value(field, "left as it is", expected));
             }

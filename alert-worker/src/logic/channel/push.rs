@@ -55,13 +55,11 @@ pub(super) fn ntfy(
         body["click"] = json!(url);
     }
     let request = Request::json(ntfy.url.as_deref().unwrap_or(NTFY_URL), &body);
-    match &ntfy.token {
-        None => Ok(request),
-        Some(_) => {
-            let token = revealed.secret("token")?;
-            Ok(request.with_header("Authorization", format!("Bearer {token}")))
-        }
+    if ntfy.token.is_none() {
+        return Ok(request);
     }
+    let token = revealed.secret("token")?;
+    Ok(request.with_header("Authorization", format!("Bearer {token}")))
 }
 
 pub(super) fn gotify(

@@ -32,12 +32,9 @@ async fn serve(router: Router) -> String {
 }
 
 /// Hands each connection to `answer`.
-async fn listen<F: Future<Output = ()> + Send>(
+async fn listen<F: Future<Output = ()> + Send + 'static>(
     answer: impl Fn(TcpStream) -> F + Send + 'static,
-) -> String
-where
-    F: 'static,
-{
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -85,32 +85,32 @@ fn what_is_missing_is_named_too() {
     assert!(Definition::parse(&json!("webhook")).is_err());
 }
 
-fn webhook(url: &str, secret: Value) -> Definition {
+fn webhook(url: &str, secret: &Value) -> Definition {
     Definition::parse(&json!({ "kind": "webhook", "url": url, "secret": secret })).unwrap()
 }
 
 #[test]
 fn a_secret_that_is_left_as_it_is_stays_where_it_goes_to_the_same_place() {
-    let mut old = webhook("https://a.example/x", json!("hush-1"));
+    let mut old = webhook("https://a.example/x", &json!("hush-1"));
     let secrets = old.replace(None).unwrap();
-    let mut same = webhook("https://a.example/y", json!({ "stored": true }));
+    let mut same = webhook("https://a.example/y", &json!({ "stored": true }));
     let kept = same.replace(Some((&old, &secrets))).unwrap();
     assert_eq!(kept, secrets);
-    let mut other = webhook("https://evil.example/x", json!({ "stored": true }));
+    let mut other = webhook("https://evil.example/x", &json!({ "stored": true }));
     let refused = other.replace(Some((&old, &secrets))).unwrap_err().to_string();
     assert!(refused.starts_with("secret is left as it is, expected the secret once more"));
-    let mut given = webhook("https://evil.example/x", json!("hush-2"));
+    let mut given = webhook("https://evil.example/x", &json!("hush-2"));
     let replaced = given.replace(Some((&old, &secrets))).unwrap();
     assert_eq!(replaced.get("secret").unwrap().expose(), "hush-2");
-    let mut fresh = webhook("https://a.example/x", json!({ "stored": true }));
+    let mut fresh = webhook("https://a.example/x", &json!({ "stored": true }));
     let refused = fresh.replace(None).unwrap_err().to_string();
     assert!(refused.ends_with("none is stored"), "{refused}");
 }
 
 #[test]
 fn a_secret_that_is_no_longer_named_is_forgotten() {
-    let mut old = webhook("https://a.example/x", json!("hush-1"));
+    let mut old = webhook("https://a.example/x", &json!("hush-1"));
     let secrets = old.replace(None).unwrap();
-    let mut bare = webhook("https://a.example/x", json!({ "env": "HOOK" }));
+    let mut bare = webhook("https://a.example/x", &json!({ "env": "HOOK" }));
     assert!(bare.replace(Some((&old, &secrets))).unwrap().is_empty());
 }
