@@ -5,6 +5,7 @@
 pub mod config;
 mod io;
 pub mod logic;
+pub mod notify;
 pub mod service;
 
 pub use config::Config;
