@@ -27,8 +27,8 @@ use tracing::{debug, info, warn};
 use crate::io::notify::outbox::{self, CLAIM, Claimed};
 use crate::io::notify::tls::Roots;
 use crate::io::notify::{http::Http, secrets, smtp};
-use crate::logic::channel::retry::{self, Failure, Next, REASON_BYTES_MAX};
-use crate::logic::channel::{Definition, Message, Notice, SealKey, Secrets, cut, render};
+use muster_alerts::channel::retry::{self, Failure, Next, REASON_BYTES_MAX};
+use muster_alerts::channel::{Definition, Message, Notice, SealKey, Secrets, cut, render};
 
 /// Attempts of one channel at once on one worker. With the 250 channels that an installation may
 /// have that is 1000 requests in the worst case, each of some 100 kB.

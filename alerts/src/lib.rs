@@ -4,6 +4,7 @@
 //! checks rules and runs backtests with it, so that both mean the same.
 
 pub mod backtest;
+pub mod channel;
 pub mod defaults;
 pub mod engine;
 pub mod figures;

@@ -1,6 +1,6 @@
 //! What does not get through: shown, bounded, and in nobody else's way.
 
-use muster_alert_worker::logic::channel::NoticeKind::{Opened, Test};
+use muster_alerts::channel::NoticeKind::{Opened, Test};
 use muster_tests::wait::{eventually, expect};
 use serde_json::json;
 

@@ -22,9 +22,9 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
 use super::tls::Roots;
-use crate::logic::channel::Request;
-use crate::logic::channel::answer::judge;
-use crate::logic::channel::retry::Failure;
+use muster_alerts::channel::Request;
+use muster_alerts::channel::answer::judge;
+use muster_alerts::channel::retry::Failure;
 
 /// Longer than any receiver needs that works. A slot is taken meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(10);

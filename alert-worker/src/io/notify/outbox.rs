@@ -15,8 +15,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
-use crate::logic::channel::retry::{AGE_MS_MAX, Next};
-use crate::logic::channel::{PER_MINUTE_DEFAULT, pace};
+use muster_alerts::channel::retry::{AGE_MS_MAX, Next};
+use muster_alerts::channel::{PER_MINUTE_DEFAULT, pace};
 
 /// How long a row is one worker's: twice what the slowest attempt takes. It is also how late a
 /// notification is at most for whose worker was killed in an attempt.

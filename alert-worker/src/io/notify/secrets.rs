@@ -2,8 +2,8 @@
 
 use std::env;
 
-use crate::logic::channel::retry::Failure;
-use crate::logic::channel::{Definition, SealKey, Secret, SecretText, Secrets};
+use muster_alerts::channel::retry::Failure;
+use muster_alerts::channel::{Definition, SealKey, Secret, SecretText, Secrets};
 
 /// Whatever is missing can be put right by an operator while the notification waits.
 pub(crate) fn reveal(

@@ -17,9 +17,9 @@ use tokio::time::timeout;
 
 use super::http::chain;
 use super::tls::Roots;
-use crate::logic::channel::Mail;
-use crate::logic::channel::kinds::Security;
-use crate::logic::channel::retry::Failure;
+use muster_alerts::channel::Mail;
+use muster_alerts::channel::kinds::Security;
+use muster_alerts::channel::retry::Failure;
 
 /// A dozen answers in a row, of which a few are slow: servers look senders up.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);

@@ -19,8 +19,8 @@ use tokio_rustls::TlsAcceptor;
 use super::super::http::Http;
 use super::super::tls::Roots;
 use super::{LONG, SHORT, identity};
-use crate::logic::channel::retry::Failure;
-use crate::logic::channel::{
+use muster_alerts::channel::retry::Failure;
+use muster_alerts::channel::{
     Definition, Message, Notice, Request, SIGNATURE_HEADER, render, signature,
 };
 

@@ -8,9 +8,9 @@ use super::super::smtp::send_within;
 use super::super::tls::Roots;
 use super::mail_server::{MailServer, Script};
 use super::{LONG, SHORT, identity};
-use crate::logic::channel::kinds::Security;
-use crate::logic::channel::retry::Failure;
-use crate::logic::channel::{Mail, SecretText};
+use muster_alerts::channel::kinds::Security;
+use muster_alerts::channel::retry::Failure;
+use muster_alerts::channel::{Mail, SecretText};
 
 fn mail(server: &MailServer) -> Mail {
     Mail {
