@@ -57,6 +57,10 @@ CREATE TABLE channels (
     -- Gets what a rule gives to no channel of its own.
     is_default boolean NOT NULL DEFAULT false,
     enabled    boolean NOT NULL DEFAULT true,
+    -- Grows with each change.
+    version    bigint NOT NULL DEFAULT 1,
+    -- Until when what it was given is paid for by its rate: shared by all who send.
+    paid_until timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     updated_by text
@@ -83,6 +87,9 @@ CREATE TABLE alert_partitions (
     -- All up to this message of the stream SIGNALS was decided about; when the bus stored it.
     last_seq          bigint NOT NULL DEFAULT 0,
     last_at           timestamptz,
+    -- How often something was decided. Whoever commits names it, so that a commit of which nobody
+    -- knows whether it came through is not made twice.
+    decisions         bigint NOT NULL DEFAULT 0,
     -- Sequence numbers are those of this stream and of no other of its name.
     stream_created_at timestamptz
 ) WITH (fillfactor = 50);
@@ -132,6 +139,8 @@ CREATE TABLE alerts (
     is_flapping     boolean NOT NULL DEFAULT false,
     -- The key of the ticket of a higher priority.
     superseded_by   text,
+    -- Of the notice with which it was first told: what is said of it later belongs to that.
+    thread          text,
     -- The largest processes, the fullest filesystem.
     context         jsonb NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 80);
@@ -140,6 +149,7 @@ CREATE INDEX ON alerts (host_id, opened_at DESC);
 CREATE INDEX ON alerts (rule_id, opened_at DESC);
 -- The inbox: few of many.
 CREATE INDEX ON alerts (opened_at DESC) WHERE status <> 'resolved';
+CREATE INDEX ON alerts (thread) WHERE status <> 'resolved';
 
 -- What happened to a ticket, comments included.
 CREATE TABLE alert_history (
@@ -176,3 +186,83 @@ CREATE TABLE notifications (
 CREATE INDEX ON notifications (next_attempt_at) WHERE state = 'pending';
 CREATE INDEX ON notifications (channel_id, id DESC);
 CREATE INDEX ON notifications USING gin (alert_ids);
+-- What waits for a channel, the oldest first.
+CREATE INDEX ON notifications (channel_id, id) WHERE state = 'pending';
+
+-- Whom to tell of what, before those of one cause are gathered into notifications. Written with the
+-- decision, gone with the notification.
+CREATE TABLE pages (
+    -- As alerts: engine::PageRequest::key.
+    key        text PRIMARY KEY,
+    alert_key  text NOT NULL,
+    rule_id    bigint NOT NULL,
+    kind       text NOT NULL CHECK (kind IN ('opened', 'escalated', 'resolved')),
+    -- Ids; empty: the default channels.
+    channels   bigint[] NOT NULL,
+    -- As alerts: engine::PageRequest.
+    request    jsonb NOT NULL,
+    -- By this database's clock, which all who gather go by.
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- What people did to tickets, for the owner of the partition, who takes it out with what follows.
+CREATE TABLE alert_commands (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    alert_key text NOT NULL,
+    kind      text NOT NULL CHECK (kind IN ('acknowledged', 'unacknowledged', 'resolved')),
+    by        text NOT NULL,
+    at        timestamptz NOT NULL DEFAULT now()
+);
+
+-- Hosts that came and went, for the owners of their partitions: a row for that of the host and one
+-- for the fleet, written with the change itself. The owner takes them out with what follows from
+-- them, so that none is missed whoever is the owner.
+CREATE TABLE presence_changes (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partition integer NOT NULL,
+    host_id   text NOT NULL,
+    status    text NOT NULL CHECK (status IN ('online', 'offline')),
+    at        timestamptz NOT NULL,
+    -- What it was before; absent for a host that was not known.
+    was       text,
+    was_since timestamptz
+);
+CREATE INDEX ON presence_changes (partition, at);
+
+-- The host's clock minus the bus's, as its last heartbeat said.
+ALTER TABLE host_presence ADD COLUMN clock_offset_ms bigint;
+
+-- Grows with each change of the labels, by which rules choose hosts: drawn from
+-- `agent_settings_version` as all that concerns agents. Negative: they have changed, and a gateway
+-- is to draw one.
+ALTER TABLE hosts ADD COLUMN labels_version bigint NOT NULL DEFAULT 0;
+CREATE INDEX ON hosts (id) WHERE labels_version < 0;
+
+-- The same for the rules, whose conditions agents judge.
+CREATE TABLE rule_changes (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    version bigint NOT NULL DEFAULT 0
+);
+INSERT INTO rule_changes DEFAULT VALUES;
+
+-- What is done once in the life of an installation, such as making the default rules: never again
+-- after a person has deleted them.
+CREATE TABLE done_once (
+    name text PRIMARY KEY,
+    at   timestamptz NOT NULL DEFAULT now()
+);
+
+-- The address that is requested as long as all works, so that its silence tells of our own death.
+CREATE TABLE deadman (
+    is_only    boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    version    bigint NOT NULL DEFAULT 0,
+    -- Absent: none is requested.
+    url        text,
+    interval_s integer NOT NULL DEFAULT 60 CHECK (interval_s BETWEEN 30 AND 3600),
+    updated_at timestamptz,
+    updated_by text,
+    -- Of the last request.
+    last_at    timestamptz,
+    last_error text
+);
+INSERT INTO deadman DEFAULT VALUES;

@@ -35,7 +35,7 @@ mod text;
 mod webhook;
 
 pub use definition::{Definition, KINDS, Kind, PER_MINUTE_DEFAULT, PER_MINUTE_MAX};
-pub use notice::{Notice, NoticeKind, Priority, Ticket};
+pub use notice::{Notice, NoticeKind, Ticket};
 pub use render::{Unrenderable, render};
 pub use request::{Mail, Message, Request};
 pub use seal::{SealError, SealKey};

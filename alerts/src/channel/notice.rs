@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rule::Priority;
+
 /// Tickets that are told in full; of more, only the hosts are listed. Twenty fill a screen.
 pub const TICKETS_MAX: usize = 20;
 
@@ -19,7 +21,6 @@ pub enum NoticeKind {
     /// Nobody has acknowledged it in time.
     Escalated,
     Resolved,
-    Reminder,
     /// Somebody wants to see whether a channel works.
     Test,
 }
@@ -30,28 +31,7 @@ impl NoticeKind {
             Self::Opened => "opened",
             Self::Escalated => "escalated",
             Self::Resolved => "resolved",
-            Self::Reminder => "reminder",
             Self::Test => "test",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Priority {
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-impl Priority {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
         }
     }
 }

@@ -6,10 +6,11 @@
 use serde_json::{Value, json};
 
 use super::kinds::{Opsgenie, PagerDuty};
-use super::notice::{Notice, NoticeKind, Priority};
+use super::notice::{Notice, NoticeKind};
 use super::render::{Revealed, Unrenderable};
 use super::request::{Request, digest, portable};
 use super::text;
+use crate::rule::Priority;
 
 const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 const OPSGENIE_URL: &str = "https://api.opsgenie.com";

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::kinds::{Gotify, Ntfy, Telegram};
-use super::notice::{Notice, NoticeKind, Priority};
+use super::notice::{Notice, NoticeKind};
 use super::render::{Revealed, Unrenderable};
 use super::request::Request;
 use super::text;
+use crate::rule::Priority;
 
 const NTFY_URL: &str = "https://ntfy.sh";
 const TELEGRAM_URL: &str = "https://api.telegram.org";

@@ -10,8 +10,9 @@ use muster_schemas::Rejection;
 use serde_json::Value;
 
 use super::kinds::ContentType;
-use super::notice::{Notice, NoticeKind, Priority, Ticket};
+use super::notice::{Notice, NoticeKind, Ticket};
 use super::text;
+use crate::rule::Priority;
 
 /// What may stand between the braces.
 pub const FIELDS: [&str; 19] = [

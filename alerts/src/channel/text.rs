@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::notice::{Notice, NoticeKind, Priority, Ticket};
+use super::notice::{Notice, NoticeKind, Ticket};
+use crate::rule::Priority;
 
 /// Stands where a text was cut.
 const CUT: &str = "…";
@@ -27,7 +28,6 @@ fn label(notice: &Notice) -> String {
     match notice.kind {
         NoticeKind::Opened => priority,
         NoticeKind::Escalated => format!("{priority}, not acknowledged"),
-        NoticeKind::Reminder => format!("{priority}, still open"),
         NoticeKind::Resolved => "RESOLVED".into(),
         NoticeKind::Test => "TEST".into(),
     }
@@ -161,7 +161,6 @@ mod tests {
         for (kind, expected) in [
             (NoticeKind::Opened, "[CRITICAL] Disk /var is nearly full on web-1"),
             (NoticeKind::Resolved, "[RESOLVED] Disk /var is nearly full on web-1"),
-            (NoticeKind::Reminder, "[CRITICAL, still open] Disk /var is nearly full on web-1"),
             (
                 NoticeKind::Escalated,
                 "[CRITICAL, not acknowledged] Disk /var is nearly full on web-1",

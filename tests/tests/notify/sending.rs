@@ -1,7 +1,7 @@
 //! What gets through: once, in order, at its pace, with its secrets.
 
-use muster_alerts::channel::NoticeKind::{Opened, Resolved};
 use muster_alert_worker::notify::Options;
+use muster_alerts::channel::NoticeKind::{Opened, Resolved};
 use muster_tests::wait::{eventually, expect};
 use serde_json::json;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use deadpool_postgres::Pool;
-use muster_alerts::channel::{Definition, Notice, NoticeKind, SealKey};
 use muster_alert_worker::notify::{self, Options};
+use muster_alerts::channel::{Definition, Notice, NoticeKind, SealKey};
 use muster_runtime::{database, now_ms};
 use muster_stack::postgres::{PostgresOptions, PostgresServer};
 use muster_tests::wait::{eventually, expect};
