@@ -18,7 +18,8 @@ const KEY_BYTES: usize = 32;
 
 /// The key's digits; `None` where there is neither the variable nor a file.
 pub fn read(file: Option<&Path>) -> Result<Option<String>> {
-    if let Ok(text) = std::env::var(VARIABLE) {
+    // Empty is the same as not set: compose files cannot say it otherwise.
+    if let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) {
         return checked(&text, VARIABLE).map(Some);
     }
     let Some(path) = file else { return Ok(None) };
@@ -29,7 +30,15 @@ pub fn read(file: Option<&Path>) -> Result<Option<String>> {
     }
 }
 
-/// The same, and makes the file where there is neither. Of two processes that do so at once, both
+/// The key of a process that an operator gave a file for it, or none.
+pub fn of(file: Option<&Path>) -> Result<Option<String>> {
+    match file {
+        Some(file) => read_or_make(file).map(Some),
+        None => read(None),
+    }
+}
+
+/// The same as [`read`], and makes the file where there is neither. Of two processes that do so at once, both
 /// get the key of the first.
 pub fn read_or_make(file: &Path) -> Result<String> {
     if let Some(key) = read(Some(file))? {
