@@ -27,6 +27,8 @@ pub struct Config {
     /// Where the key of stored secrets is, unless `MUSTER_SECRET_KEY` is set; made where it is
     /// not there. The same for gateways and alert workers.
     pub secret_key_file: Option<PathBuf>,
+    /// Certificates of authorities that receivers are believed by, beside the system's: PEM.
+    pub certificates: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             batch_messages_max: 1000,
             batch_wait: Duration::from_millis(50),
             secret_key_file: None,
+            certificates: None,
         }
     }
 }

@@ -103,7 +103,7 @@ CREATE TABLE alert_states (
     host_id   text NOT NULL,
     -- Empty for a metric that a host has once.
     instance  text NOT NULL,
-    -- As alerts: engine::Saved.
+    -- As alerts: engine::State.
     state     jsonb NOT NULL,
     PRIMARY KEY (rule_id, host_id, instance)
 ) WITH (fillfactor = 70);

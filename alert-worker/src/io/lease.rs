@@ -167,7 +167,7 @@ impl Leases {
 pub(crate) async fn offset(transaction: &Transaction<'_>, lease: Lease) -> Result<Option<Offset>> {
     let sql = "
         SELECT last_seq, (extract(epoch FROM last_at) * 1000)::bigint,
-               (extract(epoch FROM stream_created_at) * 1000)::bigint
+               (extract(epoch FROM stream_created_at) * 1000)::bigint, decisions
         FROM alert_partitions
         WHERE partition = $1 AND epoch = $2";
     let Lease { partition, epoch } = lease;
@@ -179,11 +179,13 @@ pub(crate) async fn offset(transaction: &Transaction<'_>, lease: Lease) -> Resul
         seq: u64::try_from(row.get::<_, i64>(0)).unwrap_or(0),
         at: row.get(1),
         stream_created_at: row.get(2),
+        decisions: row.get(3),
     }))
 }
 
 /// The fence: moves the offset, if the partition is still this worker's and where it was left, and
-/// renews the lease. `false`: nothing was changed, and nothing in this transaction may be kept.
+/// renews the lease. `None`: nothing was changed, and nothing in this transaction may be kept; else
+/// the offset as it is now. A commit of which nobody knew whether it came through is seen here too.
 ///
 /// It comes first in its transaction: until that ends nobody else decides about the partition, and
 /// a worker that is no longer the owner does no harm, not even for a moment.
@@ -191,26 +193,30 @@ pub(crate) async fn fence(
     transaction: &Transaction<'_>,
     lease: Lease,
     from: &Offset,
-    to: &Offset,
-) -> Result<bool> {
+    to: Offset,
+) -> Result<Option<Offset>> {
     let idle_max = IDLE_MAX.as_millis();
     transaction
         .batch_execute(&format!("SET LOCAL idle_in_transaction_session_timeout = {idle_max}"))
         .await?;
     let sql = "
         UPDATE alert_partitions
-        SET last_seq = $4, last_at = $5, stream_created_at = $6,
+        SET last_seq = $4, last_at = $5, stream_created_at = $6, decisions = decisions + 1,
             lease_until = greatest(lease_until, clock_timestamp() + $7 * interval '1 ms')
-        WHERE partition = $1 AND epoch = $2 AND last_seq = $3";
+        WHERE partition = $1 AND epoch = $2 AND last_seq = $3 AND decisions = $8";
     let Lease { partition, epoch } = lease;
     let (number, from_seq, to_seq) = (partition.number(), from.seq as i64, to.seq as i64);
+    let lease_ms = lease_ms();
     let (at, created_at) = (to.at.map(system_time), to.stream_created_at.map(system_time));
     let statement = transaction.prepare_cached(sql).await?;
     let touched = transaction
-        .execute(&statement, &[&number, &epoch, &from_seq, &to_seq, &at, &created_at, &lease_ms()])
+        .execute(
+            &statement,
+            &[&number, &epoch, &from_seq, &to_seq, &at, &created_at, &lease_ms, &from.decisions],
+        )
         .await
         .with_context(|| format!("cannot move the offset of {partition}"))?;
-    Ok(touched == 1)
+    Ok((touched == 1).then_some(Offset { decisions: from.decisions + 1, ..to }))
 }
 
 fn lease_ms() -> f64 {

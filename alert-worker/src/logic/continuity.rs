@@ -22,6 +22,8 @@ pub struct Offset {
     pub at: Option<i64>,
     /// Of which stream; `None` where nobody has read yet.
     pub stream_created_at: Option<i64>,
+    /// How often something was decided, with or without a message.
+    pub decisions: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +122,7 @@ mod tests {
     }
 
     fn offset(seq: u64) -> Offset {
-        Offset { seq, at: Some(READ), stream_created_at: Some(MADE) }
+        Offset { seq, at: Some(READ), stream_created_at: Some(MADE), decisions: 1 }
     }
 
     #[track_caller]

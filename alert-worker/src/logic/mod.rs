@@ -3,3 +3,4 @@
 pub mod balance;
 pub mod continuity;
 pub mod presence;
+pub mod writes;

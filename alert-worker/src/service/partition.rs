@@ -15,12 +15,14 @@ use muster_nats::ordered::{Look, OrderedSource};
 use muster_nats::publish::retry_delay;
 use muster_runtime::meter::{Batch as Done, Meters};
 use muster_runtime::now_ms;
+use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::BusClock;
 use super::decider::Decider;
+use super::knowledge::Known;
 use crate::io::from_partition::{self, Opened};
 use crate::io::lease::Lease;
 use crate::logic::continuity::Break;
@@ -29,8 +31,11 @@ use crate::logic::continuity::Break;
 /// is that of the last one.
 const CANDIDATES: &str = "candidates";
 
-/// How often to see whether something is due.
-const TICK_EVERY: Duration = Duration::from_secs(1);
+/// How often to see whether something is due, which costs nothing where it is not.
+const TICK_EVERY: Duration = Duration::from_millis(500);
+
+/// A session that lasted for so long had begun well.
+const SETTLED: Duration = Duration::from_secs(10);
 
 /// What all partitions of a worker share.
 pub(super) struct Shared {
@@ -39,6 +44,18 @@ pub(super) struct Shared {
     pub(super) meters: Meters,
     pub(super) limits: BatchLimits,
     pub(super) replicas: usize,
+    /// Rules, hosts and the like, once they were read.
+    pub(super) known: watch::Receiver<Option<Arc<Known>>>,
+    /// Told when there are events to publish, or pages to gather.
+    pub(super) news: Vec<Arc<Notify>>,
+}
+
+impl Shared {
+    async fn known(&self) -> Result<Arc<Known>> {
+        let mut known = self.known.clone();
+        let known = known.wait_for(Option::is_some).await.context("nobody reads the rules")?;
+        known.clone().context("waited for it")
+    }
 }
 
 enum Ended {
@@ -74,7 +91,7 @@ pub(super) async fn keep(shared: Arc<Shared>, lease: Lease, stop: CancellationTo
             Err(failure) => tell_failure(&shared.meters, lease, &failure, failures),
         }
         // One that had worked for a while is not yet at its wits' end.
-        failures = if begun.elapsed() > 10 * TICK_EVERY { 1 } else { failures + 1 };
+        failures = if begun.elapsed() > SETTLED { 1 } else { failures + 1 };
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(retry_delay(failures)) => {}
@@ -108,7 +125,8 @@ impl<'a> Session<'a> {
     /// Loads what the database has and begins to read after it; `None` where another worker has the
     /// partition.
     async fn open(shared: &'a Shared, lease: Lease) -> Result<Option<Self>> {
-        let Some(decider) = load(&shared.pool, lease).await? else { return Ok(None) };
+        let known = shared.known().await?;
+        let Some(decider) = load(&shared.pool, lease, &known).await? else { return Ok(None) };
         let (partition, offset) = (lease.partition, decider.offset());
         let Opened { source, stream_created_at, broken } =
             from_partition::open(&shared.bus, partition, offset, shared.limits, shared.replicas)
@@ -141,29 +159,32 @@ impl<'a> Session<'a> {
     /// Decides about a batch and commits that with the offset, or nothing at all.
     async fn handle(&mut self, messages: &[Message]) -> Result<bool> {
         let begun = Instant::now();
+        let known = self.shared.known().await?;
         let batch = from_partition::read_batch(messages)?;
+        let (count, first_at) = (batch.messages, batch.first_at);
         let meters = &self.shared.meters;
-        meters.with(CANDIDATES, now_ms(), |meter| {
-            meter.begin(now_ms(), batch.messages, batch.first_at);
-        });
+        meters.with(CANDIDATES, now_ms(), |meter| meter.begin(now_ms(), count, first_at));
         let mut client = self.shared.pool.get().await.context("no connection to the database")?;
         let transaction = client.transaction().await?;
-        if !self.decider.handle(&transaction, self.stream_created_at, &batch).await? {
+        if !self.decider.handle(&transaction, self.stream_created_at, batch, &known).await? {
             return Ok(false);
         }
         transaction.commit().await.context("cannot commit what was decided")?;
+        self.tell();
         let seconds = begun.elapsed().as_secs_f64();
         meters.with(CANDIDATES, now_ms(), |meter| {
             meter.committed(now_ms(), seconds * 1000.0);
-            meter.done(now_ms(), Done { messages: batch.messages, ..Done::default() });
+            meter.done(now_ms(), Done { messages: count, ..Done::default() });
         });
-        metrics::counter!("muster_alert_candidates_total").increment(batch.messages as u64);
+        metrics::counter!("muster_alert_candidates_total").increment(count as u64);
         metrics::histogram!("muster_alert_decision_seconds").record(seconds);
         Ok(true)
     }
 
     async fn tick_when_due(&mut self) -> Result<bool> {
-        let (now, due) = (self.clock.as_ref().map(BusClock::now), self.decider.next_deadline());
+        let known = self.shared.known().await?;
+        let now = self.clock.as_ref().map(BusClock::now);
+        let due = self.decider.next_deadline(&known);
         if now.zip(due).is_some_and(|(now, due)| now < due) {
             return Ok(true);
         }
@@ -173,18 +194,27 @@ impl<'a> Session<'a> {
         let Some(now) = heard_until_ms else { return Ok(true) };
         let mut client = self.shared.pool.get().await.context("no connection to the database")?;
         let transaction = client.transaction().await?;
-        if !self.decider.tick(&transaction, self.stream_created_at, now, passed).await? {
+        let stream = self.stream_created_at;
+        if !self.decider.tick(&transaction, stream, now, passed, &known).await? {
             return Ok(false);
         }
         transaction.commit().await.context("cannot commit what was due")?;
+        self.tell();
         Ok(true)
+    }
+
+    /// Others see at once to what was committed.
+    fn tell(&mut self) {
+        if self.decider.take_has_news() {
+            self.shared.news.iter().for_each(|news| news.notify_one());
+        }
     }
 }
 
-async fn load(pool: &Pool, lease: Lease) -> Result<Option<Decider>> {
+async fn load(pool: &Pool, lease: Lease, known: &Known) -> Result<Option<Decider>> {
     let mut client = pool.get().await.context("no connection to the database")?;
     let transaction = client.transaction().await?;
-    let decider = Decider::load(&transaction, lease).await?;
+    let decider = Decider::load(&transaction, lease, known).await?;
     transaction.commit().await?;
     Ok(decider)
 }

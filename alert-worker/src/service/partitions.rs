@@ -12,12 +12,14 @@ use muster_nats::consume::BatchLimits;
 use muster_runtime::database;
 use muster_runtime::meter::Meters;
 use muster_schemas::Partition;
+use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::BATCH_BYTES_MAX;
+use super::knowledge::Known;
 use super::partition::{Shared, keep};
 use crate::config::Config;
 use crate::io::lease::{ANSWER_MAX, Lease, Leases, RENEW_EVERY};
@@ -60,12 +62,19 @@ struct Holder {
     is_away: bool,
 }
 
+/// What those who decide are told, and whom they tell.
+pub(super) struct Around {
+    pub(super) known: watch::Receiver<Option<Arc<Known>>>,
+    pub(super) news: Vec<Arc<Notify>>,
+}
+
 /// What shares the partitions until told to stop, as the worker `id`.
 pub(super) fn share(
     config: &Config,
     id: String,
     bus: jetstream::Context,
     meters: Meters,
+    around: Around,
     stop: CancellationToken,
 ) -> Result<impl Future<Output = Result<()>> + use<>> {
     let (url, name) = (&config.postgres_url, "muster-alert-worker");
@@ -81,6 +90,8 @@ pub(super) fn share(
         meters,
         limits,
         replicas: config.nats_replicas,
+        known: around.known,
+        news: around.news,
     };
     let holder = Holder {
         leases: Leases::new(pool, id),

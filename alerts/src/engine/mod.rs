@@ -113,6 +113,7 @@ impl Engine {
             Fact::Rules(rules) => self.take_rules(now, rules),
             Fact::Silences(silences) => self.take_silences(now, &silences),
             Fact::Acknowledged { ticket, by, at } => self.acknowledge(&ticket, by, at),
+            Fact::Unacknowledged { ticket, by, at } => self.unacknowledge(&ticket, by, at),
             Fact::Resolved { ticket, by, at } => self.resolve(&ticket, by, at),
             Fact::Restored(saved) => self.restore(saved),
         }

@@ -46,6 +46,12 @@ pub enum Fact {
         by: String,
         at: i64,
     },
+    /// Somebody has taken it back: escalation goes on.
+    Unacknowledged {
+        ticket: TicketKey,
+        by: String,
+        at: i64,
+    },
     Resolved {
         ticket: TicketKey,
         by: String,
@@ -168,6 +174,9 @@ pub enum Change {
     /// The higher one that superseded it has ended, and this one still holds.
     Reopened,
     Acknowledged {
+        by: String,
+    },
+    Unacknowledged {
         by: String,
     },
 }

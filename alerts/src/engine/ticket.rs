@@ -280,6 +280,18 @@ impl Engine {
         self.put(&place, state, at);
     }
 
+    pub(super) fn unacknowledge(&mut self, key: &TicketKey, by: String, at: i64) {
+        let Some(place) = self.place_of(key) else { return };
+        let mut state = self.take(&place);
+        if let Some(ticket) = &mut state.ticket
+            && std::mem::take(&mut ticket.is_acknowledged)
+        {
+            let what = Change::Unacknowledged { by };
+            self.effects.push(Effect::Change { ticket: key.clone(), at, what });
+        }
+        self.put(&place, state, at);
+    }
+
     /// Where an open ticket is; `None` for one that is not open any more.
     fn place_of(&self, key: &TicketKey) -> Option<Place> {
         let host = key.host.as_ref().map_or("", |host| host.as_str());

@@ -76,10 +76,8 @@ pub(crate) async fn tell_agents(bus: Client, pool: Pool, stop: CancellationToken
 async fn tell_changes(bus: &Client, pool: &Pool, told: Option<i64>) -> Result<i64> {
     let relabelled = rules_agents::settle_labels(pool).await?;
     let version = rules_agents::rules_version(pool).await?;
-    let hosts = match told {
-        Some(told) if told < version => online_hosts(pool).await?,
-        _ => relabelled,
-    };
+    // Whoever begins does not know what agents were told before.
+    let hosts = if told.unwrap_or(0) < version { online_hosts(pool).await? } else { relabelled };
     if !hosts.is_empty() {
         ask_all_to_reload(bus.clone(), hosts).await;
     }

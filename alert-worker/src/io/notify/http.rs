@@ -66,8 +66,18 @@ impl Http {
 
     /// One attempt.
     pub(crate) async fn send(&self, request: Request) -> Result<(), Failure> {
+        self.exchange(build(request)?).await
+    }
+
+    /// One request of an address, for nothing but to be heard there.
+    pub(crate) async fn get(&self, url: &str) -> Result<(), Failure> {
+        let uri: Uri = url.parse().map_err(|_| unusable("the address"))?;
+        let request = hyper::Request::get(uri).body(Full::default());
+        self.exchange(request.map_err(|_| unusable("the address"))?).await
+    }
+
+    async fn exchange(&self, request: hyper::Request<Full<Bytes>>) -> Result<(), Failure> {
         let deadline = Instant::now() + self.timeout;
-        let request = build(request)?;
         let answer = match self.proxies.intercept(request.uri()) {
             None => timeout_at(deadline, self.client.request(request)).await,
             Some(proxy) => {

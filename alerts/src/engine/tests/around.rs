@@ -112,6 +112,21 @@ fn an_acknowledgement_stops_the_escalation_and_is_gone_with_the_recovery() {
 }
 
 #[test]
+fn an_acknowledgement_that_is_taken_back_lets_the_escalation_go_on() {
+    let mut desk = Desk::new(vec![escalating()]);
+    desk.breach(0, 1, 95.0);
+    let ticket: crate::TicketKey = format!("1/web-1//{}", ms(0)).parse().unwrap();
+    let by = "ann".to_owned();
+    let fact = Fact::Acknowledged { ticket: ticket.clone(), by: by.clone(), at: ms(100) };
+    desk.engine.observe(ms(100), fact);
+    desk.said();
+    desk.engine.observe(ms(200), Fact::Unacknowledged { ticket, by, at: ms(200) });
+    desk.check(&["200 unacknowledged { by: \"ann\" } 1@0"]);
+    desk.tick(400);
+    desk.check(&["300 page escalated 1@0 [2]"]);
+}
+
+#[test]
 fn a_ticket_that_is_resolved_by_hand_comes_back_after_the_cooldown_if_it_still_holds() {
     let mut desk = Desk::new(vec![cpu(1, 90.0, 0, 600, Priority::High)]);
     desk.breach(0, 1, 95.0);
