@@ -17,14 +17,17 @@ use muster_runtime::meter::{Batch as Done, Meters};
 use muster_runtime::now_ms;
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_postgres::Error as DatabaseError;
+use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::BusClock;
 use super::decider::Decider;
 use super::knowledge::Known;
-use crate::io::from_partition::{self, Opened};
+use crate::io::from_partition::{self, Batch, Opened};
 use crate::io::lease::Lease;
+use crate::logic::caution::Caution;
 use crate::logic::continuity::Break;
 
 /// What candidates are called by meters. One for all partitions: what they say of the batch in hand
@@ -65,17 +68,20 @@ enum Ended {
     Lost,
     /// A commit was refused: what is in the database decides how to go on.
     Fenced,
+    /// What had to be taken one by one is behind.
+    CautionOver,
 }
 
 /// Decides about a partition until told to stop, or until another worker has it.
 pub(super) async fn keep(shared: Arc<Shared>, lease: Lease, stop: CancellationToken) {
     let partition = lease.partition;
     let mut failures = 0;
+    let mut caution = Caution::default();
     loop {
         let begun = Instant::now();
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
-            opened = Session::open(&shared, lease) => match opened {
+            opened = Session::open(&shared, lease, &mut caution) => match opened {
                 Ok(Some(session)) => session.run(&stop).await,
                 Ok(None) => Ok(Ended::Lost),
                 Err(failure) => Err(failure),
@@ -87,7 +93,7 @@ pub(super) async fn keep(shared: Arc<Shared>, lease: Lease, stop: CancellationTo
                 info!("another worker decides about {partition}");
                 return;
             }
-            Ok(Ended::Fenced) => continue,
+            Ok(Ended::Fenced | Ended::CautionOver) => continue,
             Err(failure) => tell_failure(&shared.meters, lease, &failure, failures),
         }
         // One that had worked for a while is not yet at its wits' end.
@@ -119,23 +125,30 @@ struct Session<'a> {
     stream_created_at: i64,
     /// `None` until the broker has told its time.
     clock: Option<BusClock>,
+    caution: &'a mut Caution,
 }
 
 impl<'a> Session<'a> {
     /// Loads what the database has and begins to read after it; `None` where another worker has the
     /// partition.
-    async fn open(shared: &'a Shared, lease: Lease) -> Result<Option<Self>> {
+    async fn open(
+        shared: &'a Shared,
+        lease: Lease,
+        caution: &'a mut Caution,
+    ) -> Result<Option<Self>> {
         let known = shared.known().await?;
         let Some(decider) = load(&shared.pool, lease, &known).await? else { return Ok(None) };
         let (partition, offset) = (lease.partition, decider.offset());
+        let messages_max = caution.messages_max(shared.limits.messages_max, offset.seq);
+        let limits = BatchLimits { messages_max, ..shared.limits };
         let Opened { source, stream_created_at, broken } =
-            from_partition::open(&shared.bus, partition, offset, shared.limits, shared.replicas)
-                .await?;
+            from_partition::open(&shared.bus, partition, offset, limits, shared.replicas).await?;
         if let Some(broken) = broken {
             tell_break(&shared.meters, lease, broken);
         }
         debug!(epoch = lease.epoch, seq = offset.seq, "reads {partition}");
-        Ok(Some(Self { shared, lease, decider, source, stream_created_at, clock: None }))
+        let clock = None;
+        Ok(Some(Self { shared, lease, decider, source, stream_created_at, clock, caution }))
     }
 
     async fn run(mut self, stop: &CancellationToken) -> Result<Ended> {
@@ -153,14 +166,32 @@ impl<'a> Session<'a> {
                 warn!("nothing was kept: {} is not as it was left", self.lease.partition);
                 return Ok(Ended::Fenced);
             }
+            if self.caution.is_over(self.decider.offset().seq) {
+                return Ok(Ended::CautionOver);
+            }
         }
     }
 
-    /// Decides about a batch and commits that with the offset, or nothing at all.
+    /// Decides about a batch, or notes that the database takes nothing of the kind.
     async fn handle(&mut self, messages: &[Message]) -> Result<bool> {
+        let mut batch = from_partition::read_batch(messages)?;
+        let (count, last_seq) = (batch.messages, batch.last_seq);
+        if self.caution.leaves_out(count, last_seq) {
+            metrics::counter!("muster_alert_unreadable_total").increment(1);
+            error!("message {last_seq} of {} is left out: it cannot be kept", self.lease.partition);
+            batch.heard.clear();
+        }
+        let outcome = self.decide(batch).await;
+        if outcome.as_ref().is_err_and(is_about_content) {
+            self.caution.refused(count, last_seq);
+        }
+        outcome
+    }
+
+    /// Decides about a batch and commits that with the offset, or nothing at all.
+    async fn decide(&mut self, batch: Batch) -> Result<bool> {
         let begun = Instant::now();
         let known = self.shared.known().await?;
-        let batch = from_partition::read_batch(messages)?;
         let (count, first_at) = (batch.messages, batch.first_at);
         let meters = &self.shared.meters;
         meters.with(CANDIDATES, now_ms(), |meter| meter.begin(now_ms(), count, first_at));
@@ -209,6 +240,14 @@ impl<'a> Session<'a> {
             self.shared.news.iter().for_each(|news| news.notify_one());
         }
     }
+}
+
+/// Whether the database refuses what was said, and not only to take it now: a value out of range,
+/// a row that breaks a rule, or one that is too large.
+fn is_about_content(failure: &anyhow::Error) -> bool {
+    let of_database = failure.chain().find_map(|cause| cause.downcast_ref::<DatabaseError>());
+    let code = of_database.and_then(DatabaseError::code).map(SqlState::code);
+    code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
 }
 
 async fn load(pool: &Pool, lease: Lease, known: &Known) -> Result<Option<Decider>> {
