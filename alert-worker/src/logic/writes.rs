@@ -84,7 +84,7 @@ impl Writes {
             Effect::Save(saved) => self.save.push(saved),
             Effect::Forget(key) => self.forget.push(key),
             Effect::Open(draft) => self.open(*draft),
-            Effect::Change { ticket, at, what } => self.change(ticket, at, what),
+            Effect::Change { ticket, at, what } => self.change(ticket, at, &what),
             Effect::Resolve { ticket, at, how } => self.resolve(ticket, at, how),
             Effect::Page(request) => self.pages.push(request),
             Effect::Refused { what, id, reason } => self.refused.push((what, id, reason)),
@@ -99,9 +99,9 @@ impl Writes {
         self.open.push(draft);
     }
 
-    fn change(&mut self, ticket: TicketKey, at: i64, what: Change) {
+    fn change(&mut self, ticket: TicketKey, at: i64, what: &Change) {
         let patch = self.patches.entry(ticket.clone()).or_default();
-        let (kind, detail) = match what {
+        let (kind, detail) = match *what {
             // Said each minute: it is seen when somebody looks.
             Change::Value(value) => return patch.value = Some(value),
             Change::Acknowledged { .. } | Change::Unacknowledged { .. } => {

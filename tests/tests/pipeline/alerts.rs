@@ -74,7 +74,7 @@ async fn default_rules_are_made_once_and_not_again_after_they_were_deleted() {
     desk.execute("UPDATE rules SET deleted_at = now()").await;
     desk.running.stack.stop("alert-worker-1").await.unwrap();
     desk.running.stack.restart("alert-worker-1").await.unwrap();
-    desk.running.stack.wait_until_ready().await.unwrap();
+    desk.wait_for("both are at work again", OWNERS, 2).await;
     assert_eq!(desk.number(sql).await, 0);
     assert_eq!(desk.number("SELECT count(*) FROM rule_versions").await, count);
 }
