@@ -24,6 +24,11 @@ pub struct Config {
     /// How long a heartbeat may wait for others to share its transaction.
     #[serde(with = "humantime_serde")]
     pub batch_wait: Duration,
+    /// Where the key of stored secrets is, unless `MUSTER_SECRET_KEY` is set; made where it is
+    /// not there. The same for gateways and alert workers.
+    pub secret_key_file: Option<PathBuf>,
+    /// Certificates of authorities that receivers are believed by, beside the system's: PEM.
+    pub certificates: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -37,6 +42,8 @@ impl Default for Config {
             // One statement of 1000 rows takes some 10 ms.
             batch_messages_max: 1000,
             batch_wait: Duration::from_millis(50),
+            secret_key_file: None,
+            certificates: None,
         }
     }
 }

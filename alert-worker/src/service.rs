@@ -3,12 +3,20 @@
 //! Whatever fails, the worker forgets what it believed, reads the database again and has to become
 //! current before it judges anybody.
 
+mod deadman;
+mod decider;
+mod gathering;
+mod knowledge;
+mod partition;
+mod partitions;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use async_nats::jetstream::{self, Message};
 use deadpool_postgres::Pool;
+use muster_alerts::channel::SealKey;
 use muster_nats::backlog::{Backlog, backlog};
 use muster_nats::consume::{BatchLimits, BatchSource, acknowledge, in_progress};
 use muster_nats::publish::retry_delay;
@@ -16,20 +24,26 @@ use muster_nats::{BusOptions, ConsumerName};
 use muster_runtime::database::{self, wait_for_schema};
 use muster_runtime::health::{self, Health};
 use muster_runtime::meter::{Batch, Meters};
-use muster_runtime::{now_ms, workers};
-use tokio::sync::{Notify, mpsc};
+use muster_runtime::{now_ms, secret_key, workers};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::io::notify::tls::Roots;
 use crate::io::{from_bus, postgres, to_bus};
 use crate::logic::presence::{Effect, Fact, Presence, Status};
+use crate::notify;
+use partitions::Around;
 
-/// One for heartbeats and judging, one for the outbox, one to say how this worker is, one to spare
-/// while another is replaced.
-const DATABASE_CONNECTIONS: usize = 4;
+/// One for heartbeats and judging, one for the outbox, one to say how this worker is, one to read
+/// the rules, one to gather pages, and one to spare while another is replaced.
+const DATABASE_CONNECTIONS: usize = 6;
+
+/// To take notifications and to write what became of them: a channel that hangs holds none.
+const SENDING_CONNECTIONS: usize = 2;
 
 /// The most bytes of one batch: 1000 heartbeats are some 300 kB.
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -46,7 +60,7 @@ const RELOAD_EVERY: Duration = Duration::from_secs(15);
 /// How often to look for events that another worker left behind.
 const OUTBOX_EVERY: Duration = Duration::from_secs(5);
 
-/// The channel that is heard, as meters call it.
+/// The channel whose heartbeats are heard, as meters call it.
 const SIGNALS: &str = "signals";
 
 const BUS: &str = "bus";
@@ -69,11 +83,19 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     tasks.spawn(publish_outbox(pool.clone(), bus.clone(), wake.clone(), stop.clone()));
     let (sender, batches) = mpsc::channel(1);
     let meters = Meters::default();
-    let telling = workers::tell(pool.clone(), "alert-worker", meters.clone(), stop.clone());
+    let id = workers::new_id();
+    let telling =
+        workers::tell_as(id.clone(), pool.clone(), "alert-worker", meters.clone(), stop.clone());
     tasks.spawn(async move {
         telling.await;
         Ok(())
     });
+    let around = start_around(&config, &pool, &wake, &mut tasks, &stop)?;
+    let certificates = config.certificates.clone();
+    tasks.spawn(deadman::run(pool.clone(), bus.clone(), certificates, stop.clone()));
+    let sharing =
+        partitions::share(&config, id, bus.clone(), meters.clone(), around, stop.clone())?;
+    tasks.spawn(sharing);
     let source = source(&config, &bus);
     let every = source.sign_of_life_every();
     let reader = tokio::spawn(read_batches(source, sender));
@@ -85,6 +107,31 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     }
     info!("stopped");
     Ok(())
+}
+
+/// Starts what decisions need before them and after them.
+fn start_around(
+    config: &Config,
+    pool: &Pool,
+    events: &Arc<Notify>,
+    tasks: &mut JoinSet<Result<()>>,
+    stop: &CancellationToken,
+) -> Result<Around> {
+    if let Some(path) = &config.certificates {
+        // What is wrong with it is told at the start, not with the first notification.
+        Roots::read(path)?;
+    }
+    let key = secret_key::of(config.secret_key_file.as_deref())?;
+    let key = key.as_deref().and_then(SealKey::from_hex);
+    let options = notify::Options { key, certificates: config.certificates.clone() };
+    let (told, known) = watch::channel(None);
+    let (pages, sends) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let sending = database::pool(&config.postgres_url, "muster-alert-worker", SENDING_CONNECTIONS)?;
+    tasks.spawn(gathering::make_default_rules(pool.clone(), stop.clone()));
+    tasks.spawn(knowledge::keep_looking(pool.clone(), told, stop.clone()));
+    tasks.spawn(gathering::gather(pool.clone(), pages.clone(), sends.clone(), stop.clone()));
+    tasks.spawn(notify::run(sending, options, sends, stop.clone()));
+    Ok(Around { known, news: vec![events.clone(), pages] })
 }
 
 async fn connect(config: &Config) -> Result<jetstream::Context> {

@@ -26,6 +26,9 @@ pub struct Config {
     pub admin_username: String,
     /// Of that first administrator; without it a random one is made and printed once.
     pub admin_password: Option<String>,
+    /// Where the key of stored secrets is, unless `MUSTER_SECRET_KEY` is set; made where it is
+    /// not there. The same for gateways and alert workers.
+    pub secret_key_file: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -40,6 +43,7 @@ impl Default for Config {
             database_directory: None,
             admin_username: "admin".into(),
             admin_password: None,
+            secret_key_file: None,
         }
     }
 }

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::io::from_agents::answer_agents;
+use crate::io::from_agents::{answer_agents, tell_agents};
 use crate::io::from_bus::Hub;
 use crate::io::from_disk::free_in;
 use crate::io::from_postgres::{STATEMENT_MAX, accounts, is_there};
@@ -64,6 +64,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     };
     let looking = tokio::spawn(look(looks.clone(), bus.clone(), health.clone(), stop.clone()));
     let answering = tokio::spawn(answer_agents(bus.clone(), pool.clone(), stop.clone()));
+    let telling = tokio::spawn(tell_agents(bus.clone(), looks.clone(), stop.clone()));
     let gateway = prepare(&config, pool, bus, &stop).await?;
     let watching = gateway.watch.clone().keep_looking(looks, gateway.letters.clone());
     let watching = tokio::spawn(watching);
@@ -73,6 +74,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let ended = drain(server, &gateway, &stop).await;
     looking.abort();
     answering.abort();
+    telling.abort();
     watching.abort();
     ended
 }

@@ -19,10 +19,10 @@ use crate::publish::retry_delay;
 
 /// The broker says at least this often that it is still there: a restarted broker is noticed in
 /// two of them.
-const IDLE_HEARTBEAT: Duration = Duration::from_secs(1);
+pub(crate) const IDLE_HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How long one pull request waits at the broker before it is renewed.
-const PULL_EXPIRES: Duration = Duration::from_secs(5);
+pub(crate) const PULL_EXPIRES: Duration = Duration::from_secs(5);
 
 /// The most bytes the client holds ahead of the worker: four of the largest messages the broker
 /// takes (16 MiB).

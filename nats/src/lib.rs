@@ -11,6 +11,7 @@ pub mod definitions;
 pub mod fresh;
 pub mod headers;
 pub mod letters;
+pub mod ordered;
 pub mod overview;
 pub mod progress;
 pub mod publish;

@@ -143,13 +143,13 @@ async fn consumer_view(context: &Context, consumer: ConsumerName) -> Result<Opti
 }
 
 #[derive(Deserialize)]
-struct Stored {
-    message: StoredTime,
+pub(crate) struct Stored {
+    pub(crate) message: StoredTime,
 }
 
 #[derive(Deserialize)]
-struct StoredTime {
-    time: String,
+pub(crate) struct StoredTime {
+    pub(crate) time: String,
 }
 
 /// When the first message from `seq` on was stored.
@@ -161,7 +161,7 @@ async fn stored_at(context: &Context, stream: &str, seq: u64) -> Result<Option<i
 }
 
 /// `None`: there is no such thing.
-async fn ask<T: DeserializeOwned>(
+pub(crate) async fn ask<T: DeserializeOwned>(
     context: &Context,
     subject: String,
     question: &Value,
@@ -179,7 +179,7 @@ async fn ask<T: DeserializeOwned>(
     }
 }
 
-fn time_ms(text: &str) -> Result<i64> {
+pub(crate) fn time_ms(text: &str) -> Result<i64> {
     let at = async_nats::datetime::parse_rfc3339(text)
         .map_err(|error| anyhow::anyhow!("the bus says {text:?} for a time: {error}"))?;
     Ok((at.unix_timestamp_nanos() / 1_000_000) as i64)

@@ -1,6 +1,6 @@
 //! Typed subjects: the only place where a subject is spelled.
 
-use muster_schemas::{HostId, Kind};
+use muster_schemas::{HostId, Kind, Partition};
 
 /// All telemetry frames, for whoever listens without storing.
 pub const TELEMETRY_ALL: &str = "telemetry.*";
@@ -24,6 +24,14 @@ pub fn durable(host: &HostId, kind: Kind) -> String {
         Kind::SystemInventory => format!("inventory.{host}.system"),
         Kind::ConfigurationInventory => format!("inventory.{host}.configuration"),
     }
+}
+
+/// What the hosts of a partition suspect, as SIGNALS stores it; the fleet's are those of all hosts.
+pub fn candidates_of(partition: Partition) -> String {
+    if partition == Partition::FLEET {
+        return "p.*.*.candidate".to_owned();
+    }
+    format!("p.{}.*.candidate", partition.number())
 }
 
 pub fn event(host: &HostId, kind: &str) -> String {
@@ -113,6 +121,9 @@ mod tests {
         for bad in ["telemetry", "telemetry.a.b", "telemetry.*", "p.1.WEB.heartbeat", "x.web-3"] {
             assert!(parse(bad).is_err(), "{bad} was parsed");
         }
+        let seventh = Partition::from_number(7).unwrap();
+        assert_eq!(candidates_of(seventh), "p.7.*.candidate");
+        assert_eq!(candidates_of(Partition::FLEET), "p.*.*.candidate");
         assert_eq!(parse_request(&agents(&host, "config")), Ok((host, "config")));
         for bad in ["agents.web-3", "agents.*.config", "agents.web-3.config.x", "x.web-3.config"] {
             assert!(parse_request(bad).is_err(), "{bad} was parsed");

@@ -14,6 +14,7 @@ pub mod meter;
 #[cfg(feature = "database")]
 pub mod migrate;
 pub mod process;
+pub mod secret_key;
 #[cfg(feature = "database")]
 pub mod storage;
 pub mod time;

@@ -31,15 +31,26 @@ struct Worker {
     started_at: i64,
 }
 
+/// Random: a process that is started again is another worker.
+pub fn new_id() -> String {
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
 /// Tells until told to stop, and then removes the row.
 pub async fn tell(pool: Pool, kind: &'static str, meters: Meters, stop: CancellationToken) {
+    tell_as(new_id(), pool, kind, meters, stop).await;
+}
+
+/// The same, for a worker that goes by its id elsewhere too.
+pub async fn tell_as(
+    id: String,
+    pool: Pool,
+    kind: &'static str,
+    meters: Meters,
+    stop: CancellationToken,
+) {
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let worker = Worker {
-        id: format!("{:016x}", RandomState::new().hash_one(kind)),
-        kind,
-        hostname: hostname.trim().to_owned(),
-        started_at: now_ms(),
-    };
+    let worker = Worker { id, kind, hostname: hostname.trim().to_owned(), started_at: now_ms() };
     tokio::select! {
         () = stop.cancelled() => {}
         () = tell_for_ever(&pool, &worker, &meters) => {}

@@ -50,11 +50,39 @@ pub enum EventKind {
         attempts: i64,
     },
     /// What was missing will never come.
-    GapLost { channel: Channel, epoch: i64, from: i64, to: i64, messages: i64, cause: LossCause },
+    GapLost {
+        channel: Channel,
+        epoch: i64,
+        from: i64,
+        to: i64,
+        messages: i64,
+        cause: LossCause,
+    },
     /// Somebody had dead letters of the host published again.
     DeadLettersRetried(DeadLettersDone),
     /// Somebody threw dead letters of the host away.
     DeadLettersDiscarded(DeadLettersDone),
+    /// A breach has lasted for as long as its rule says, and is a ticket now.
+    AlertOpened(AlertTold),
+    /// Something people see of a ticket is another: its priority, whether it is acknowledged, ...
+    AlertChanged(AlertTold),
+    AlertResolved(AlertTold),
+}
+
+/// The host under which tickets about groups of hosts are told, which are no single host's.
+pub const FLEET: &str = "fleet";
+
+/// A ticket, as far as somebody who hears of it needs it at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertTold {
+    pub id: i64,
+    /// `<rule>/<host>/<instance>/<begun_at>`.
+    pub key: String,
+    pub title: String,
+    /// `low` to `critical`.
+    pub priority: String,
+    /// `open`, `acknowledged`, `resolved`.
+    pub status: String,
 }
 
 /// Who did it, and to which.
@@ -77,6 +105,9 @@ impl EventKind {
             Self::GapLost { .. } => "gap_lost",
             Self::DeadLettersRetried(_) => "dead_letters_retried",
             Self::DeadLettersDiscarded(_) => "dead_letters_discarded",
+            Self::AlertOpened(_) => "alert_opened",
+            Self::AlertChanged(_) => "alert_changed",
+            Self::AlertResolved(_) => "alert_resolved",
         }
     }
 }
@@ -88,11 +119,21 @@ mod tests {
     #[test]
     fn the_kind_of_an_event_is_named_alike_in_its_body_and_on_its_subject() {
         let done = DeadLettersDone { by: "ann".into(), letters: vec![3, 4] };
+        let told = AlertTold {
+            id: 7,
+            key: "1/web-3//0".into(),
+            title: "CPU".into(),
+            priority: "high".into(),
+            status: "open".into(),
+        };
         for kind in [
             EventKind::Online { away_ms: None },
             EventKind::Offline { last_heartbeat_at: 1, interval_ms: 2 },
             EventKind::DeadLettersRetried(done.clone()),
             EventKind::DeadLettersDiscarded(done),
+            EventKind::AlertOpened(told.clone()),
+            EventKind::AlertChanged(told.clone()),
+            EventKind::AlertResolved(told),
         ] {
             assert_eq!(serde_json::to_value(&kind).unwrap()["kind"], kind.as_str());
         }

@@ -15,6 +15,7 @@ pub mod live;
 pub mod logs;
 pub mod metrics;
 pub mod numbers;
+pub mod partitions;
 pub mod retention;
 pub mod signals;
 pub mod sql;
@@ -27,6 +28,7 @@ mod fixtures;
 pub use codec::{ContentType, DecodeError};
 pub use envelope::{Durable, ENVELOPE_VERSION, Envelope, Rejection};
 pub use ids::{Channel, HostId, InvalidHostId, Kind, MessageId};
+pub use partitions::Partition;
 
 /// For fields that are left out where they have nothing to say.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

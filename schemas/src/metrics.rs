@@ -148,12 +148,17 @@ pub fn metric(name: &str) -> Option<&'static Metric> {
 /// The rate of log lines of severity error or worse, judged by agents though no sample holds it.
 pub const LOG_ERROR_RATE: &str = "logs.error_lines_per_min";
 
+/// How far the host's clock is from the bus's, either way, in milliseconds; judged by agents though
+/// no sample holds it.
+pub const CLOCK_OFFSET: &str = "clock.offset_ms";
+
 /// The start of the name of a metric that a script or an endpoint on the host gives.
 pub const CUSTOM_PREFIX: &str = "custom.";
 
-/// Whether [`readings`] or an agent's log rate can tell its value.
+/// Whether [`readings`] can tell its value, or an agent beside them.
 pub fn is_judgeable(name: &str) -> bool {
     name == LOG_ERROR_RATE
+        || name == CLOCK_OFFSET
         || name.strip_prefix(CUSTOM_PREFIX).is_some_and(|rest| !rest.is_empty())
         || metric(name).is_some()
 }

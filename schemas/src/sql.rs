@@ -62,6 +62,7 @@ pub const MIGRATIONS: &[Migration] = &[
     shared(11, "inventory_order", include_str!("../sql/0011_inventory_order.sql")),
     shared(12, "less_effort", include_str!("../sql/0012_less_effort.sql")),
     shared(13, "unknown", include_str!("../sql/0013_unknown.sql")),
+    shared(14, "alerts", include_str!("../sql/0014_alerts.sql")),
 ];
 
 /// The oldest TimescaleDB whose functions the schema uses, major and minor.

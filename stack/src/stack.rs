@@ -247,6 +247,7 @@ impl Stack {
             admin: self.admin.clone(),
             agent_dir: self.dir().join(part),
             database_dir: self.postgres.data_dir().map(Path::to_owned),
+            secret_key_file: self.dir().join(SECRET_KEY),
         };
         let mut launch = service.launch(self.dir(), part, &addresses.settings(service))?;
         for (key, value) in &options.env {
@@ -276,7 +277,12 @@ pub struct Addresses {
     pub agent_dir: PathBuf,
     /// Where the database keeps its data, if it is our own.
     pub database_dir: Option<PathBuf>,
+    /// The key of secrets that are stored, which gateways and alert workers share.
+    pub secret_key_file: PathBuf,
 }
+
+/// What that file is called in the state directory.
+pub const SECRET_KEY: &str = "secret.key";
 
 impl Addresses {
     /// The settings of a service, see `Service::env_key`.
@@ -289,17 +295,25 @@ impl Addresses {
             Service::IngestWorker | Service::AlertWorker => {
                 settings.push(("POSTGRES_URL", self.postgres_url.clone()));
                 settings.push(("LISTEN", "127.0.0.1:0".to_owned()));
+                if service == Service::AlertWorker {
+                    settings.push(self.secret_key());
+                }
             }
             Service::Gateway => {
                 settings.push(("POSTGRES_URL", self.postgres_url.clone()));
                 settings.push(("LISTEN", self.gateway_listen.clone()));
                 settings.push(("ADMIN_USERNAME", self.admin.username.clone()));
                 settings.push(("ADMIN_PASSWORD", self.admin.password.clone()));
+                settings.push(self.secret_key());
                 if let Some(dir) = &self.database_dir {
                     settings.push(("DATABASE_DIRECTORY", dir.to_string_lossy().into_owned()));
                 }
             }
         }
         settings
+    }
+
+    fn secret_key(&self) -> (&'static str, String) {
+        ("SECRET_KEY_FILE", self.secret_key_file.to_string_lossy().into_owned())
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use muster_runtime::config::{Config, load_from};
 use muster_runtime::logging::{FILTER_VARIABLE, FORMAT_VARIABLE};
+use muster_runtime::secret_key::VARIABLE as KEY_VARIABLE;
 use serde_json::{Map, Value};
 
 /// The keys of the compose specification that are used; another is a mistake or belongs here.
@@ -326,7 +327,7 @@ fn wrong_variables<C: Config>(variables: &BTreeMap<String, String>) -> Vec<Strin
     };
     let mut problems: Vec<String> = variables
         .keys()
-        .filter(|name| ![FILTER_VARIABLE, FORMAT_VARIABLE].contains(&name.as_str()))
+        .filter(|name| ![FILTER_VARIABLE, FORMAT_VARIABLE, KEY_VARIABLE].contains(&name.as_str()))
         .filter(|name| !is_key(name))
         .map(|name| format!("{name} means nothing to muster-{}", C::SERVICE))
         .collect();

@@ -7,11 +7,20 @@
 use std::borrow::Cow;
 
 use muster_schemas::conditions::{Candidate, CandidateState, Condition, Context, Verdict, Watch};
-use muster_schemas::metrics::{self, LOG_ERROR_RATE};
+use muster_schemas::metrics::{self, CLOCK_OFFSET, LOG_ERROR_RATE};
 use muster_schemas::telemetry::{Process, Sample};
 
 /// Processes that travel with a candidate.
 const CONTEXT_PROCESSES: usize = 5;
+
+/// What is judged beside a sample and not part of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside {
+    /// The rate of bad log lines.
+    pub log_errors_per_min: f64,
+    /// The host's clock minus the bus's, once it was measured.
+    pub clock_offset_ms: Option<i64>,
+}
 
 #[derive(Debug, Default)]
 pub struct Judge {
@@ -37,21 +46,12 @@ impl Judge {
         candidates
     }
 
-    /// Takes one sample, and the rate of bad log lines with it.
-    pub fn observe(
-        &mut self,
-        sample: &Sample,
-        log_errors_per_min: f64,
-        repeat_ms: i64,
-    ) -> Vec<Candidate> {
+    /// Takes one sample, and what is known beside it.
+    pub fn observe(&mut self, sample: &Sample, beside: Beside, repeat_ms: i64) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         for watch in &mut self.watches {
             let metric = watch.condition.metric.as_str();
-            let readings: Vec<(Cow<'_, str>, f64)> = if metric == LOG_ERROR_RATE {
-                vec![("".into(), log_errors_per_min)]
-            } else {
-                metrics::readings(sample, metric)
-            };
+            let readings = readings(sample, beside, metric);
             let readings = readings.iter().map(|(name, value)| (name.as_ref(), *value));
             for verdict in watch.observe(sample.at, readings, repeat_ms) {
                 let context = context(&watch.condition.metric, &verdict, sample);
@@ -59,6 +59,17 @@ impl Judge {
             }
         }
         candidates
+    }
+}
+
+fn readings<'a>(sample: &'a Sample, beside: Beside, metric: &str) -> Vec<(Cow<'a, str>, f64)> {
+    match metric {
+        LOG_ERROR_RATE => vec![("".into(), beside.log_errors_per_min)],
+        CLOCK_OFFSET => {
+            let offset_ms = beside.clock_offset_ms.into_iter();
+            offset_ms.map(|offset_ms| ("".into(), offset_ms.unsigned_abs() as f64)).collect()
+        }
+        _ => metrics::readings(sample, metric),
     }
 }
 
@@ -142,13 +153,13 @@ mod tests {
         let conditions =
             [condition("cpu.usage_percent", 90.0), condition("filesystem.used_percent", 80.0)];
         assert!(judge.apply(0, &conditions).is_empty());
-        assert!(judge.observe(&sample(1000, 50.0, 50), 0.0, 15_000).is_empty());
-        let candidates = judge.observe(&sample(2000, 95.0, 85), 0.0, 15_000);
+        assert!(judge.observe(&sample(1000, 50.0, 50), Beside::default(), 15_000).is_empty());
+        let candidates = judge.observe(&sample(2000, 95.0, 85), Beside::default(), 15_000);
         assert_eq!(candidates.len(), 2);
         assert_eq!(candidates[0].context.processes.len(), CONTEXT_PROCESSES);
         assert_eq!(candidates[1].instance, "/");
         assert_eq!(candidates[1].context.filesystem.as_ref().unwrap().used_bytes, 85);
-        let cleared = judge.observe(&sample(3000, 10.0, 85), 0.0, 15_000);
+        let cleared = judge.observe(&sample(3000, 10.0, 85), Beside::default(), 15_000);
         assert_eq!(cleared.len(), 1);
         assert_eq!((cleared[0].state, cleared[0].since), (CandidateState::Cleared, 2000));
         assert!(cleared[0].context.processes.is_empty());
@@ -158,15 +169,26 @@ mod tests {
     fn a_rule_that_is_taken_away_ends_its_breach_and_the_others_keep_theirs() {
         let mut judge = Judge::default();
         let (cpu, log) = (condition("cpu.usage_percent", 90.0), condition(LOG_ERROR_RATE, 10.0));
+        let errors = Beside { log_errors_per_min: 60.0, clock_offset_ms: None };
         judge.apply(0, &[cpu.clone(), log.clone()]);
-        assert_eq!(judge.observe(&sample(1000, 95.0, 0), 60.0, 15_000).len(), 2);
+        assert_eq!(judge.observe(&sample(1000, 95.0, 0), errors, 15_000).len(), 2);
         let ended = judge.apply(1500, &[log]);
         assert_eq!(ended.len(), 1);
         assert_eq!(
             (ended[0].rule.as_str(), ended[0].state),
             ("cpu.usage_percent", CandidateState::Cleared,)
         );
-        assert!(judge.observe(&sample(2000, 95.0, 0), 60.0, 15_000).is_empty());
-        assert_eq!(judge.observe(&sample(20_000, 95.0, 0), 60.0, 15_000).len(), 1);
+        assert!(judge.observe(&sample(2000, 95.0, 0), errors, 15_000).is_empty());
+        assert_eq!(judge.observe(&sample(20_000, 95.0, 0), errors, 15_000).len(), 1);
+    }
+    #[test]
+    fn a_clock_is_judged_by_how_far_it_is_off_either_way_once_that_was_measured() {
+        let mut judge = Judge::default();
+        judge.apply(0, &[condition(CLOCK_OFFSET, 1000.0)]);
+        let beside = |clock_offset_ms| Beside { clock_offset_ms, ..Beside::default() };
+        assert!(judge.observe(&sample(1000, 1.0, 0), beside(None), 15_000).is_empty());
+        assert!(judge.observe(&sample(2000, 1.0, 0), beside(Some(900)), 15_000).is_empty());
+        let candidates = judge.observe(&sample(3000, 1.0, 0), beside(Some(-1500)), 15_000);
+        assert_eq!((candidates.len(), candidates[0].value), (1, 1500.0));
     }
 }

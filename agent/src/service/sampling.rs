@@ -14,7 +14,7 @@ use super::{Agent, collector_settings};
 use crate::io::collect::Collectors;
 use crate::io::collect::host::boot_clock_ms;
 use crate::logic::clock::ClockWatch;
-use crate::logic::judge::Judge;
+use crate::logic::judge::{Beside, Judge};
 use crate::logic::log_rate::LogRate;
 use crate::logic::settings::InForce;
 
@@ -132,7 +132,9 @@ impl Sampler {
         let error_lines = agent.log_facts().error_lines;
         let log_errors_per_min = self.log_rate.observe(boot_ms, error_lines);
         let repeat_ms = i64::try_from(repeat.as_millis()).unwrap_or(i64::MAX);
-        let candidates = self.judge.observe(&sample, log_errors_per_min, repeat_ms);
+        let clock_offset_ms = agent.reports().clock_offset_ms;
+        let beside = Beside { log_errors_per_min, clock_offset_ms };
+        let candidates = self.judge.observe(&sample, beside, repeat_ms);
         agent.recorder.record_sample(sample, now_ms());
         record_candidates(agent, candidates);
     }

@@ -53,7 +53,8 @@ fn read(message: &Message) -> Result<Option<(HostId, Heartbeat)>> {
     let envelope: Envelope<WireHeartbeat> = codec::decode(content_type, &message.payload)?;
     let id = headers::message_id(message.headers.as_ref());
     envelope.check(&address.host, id.as_ref(), at)?;
-    Ok(Some((address.host, Heartbeat { at, interval_ms: envelope.body.interval_ms })))
+    let WireHeartbeat { interval_ms, clock_offset_ms, .. } = envelope.body;
+    Ok(Some((address.host, Heartbeat { at, interval_ms, clock_offset_ms })))
 }
 
 fn stored_at_ms(message: &Message) -> Result<i64> {

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use deadpool_postgres::{Pool, Transaction};
 use muster_runtime::time::system_time;
-use muster_schemas::HostId;
 use muster_schemas::events::EventKind;
+use muster_schemas::{HostId, Partition};
 use tokio_postgres::Row as SqlRow;
 use tracing::warn;
 
@@ -55,13 +55,15 @@ pub(crate) async fn record_heartbeats(
 ) -> Result<Vec<News>> {
     let sql = "
         INSERT INTO host_presence AS stored
-            (host_id, status, status_since, heartbeat_at, heartbeat_interval_ms)
-        SELECT host_id, 'online', at, at, interval_ms
-        FROM unnest($1::text[], $2::timestamptz[], $3::bigint[]) AS heard (host_id, at, interval_ms)
+            (host_id, status, status_since, heartbeat_at, heartbeat_interval_ms, clock_offset_ms)
+        SELECT host_id, 'online', at, at, interval_ms, clock_offset_ms
+        FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[])
+            AS heard (host_id, at, interval_ms, clock_offset_ms)
         ORDER BY host_id
         ON CONFLICT (host_id) DO UPDATE
         SET heartbeat_at = greatest(stored.heartbeat_at, excluded.heartbeat_at),
-            heartbeat_interval_ms = excluded.heartbeat_interval_ms
+            heartbeat_interval_ms = excluded.heartbeat_interval_ms,
+            clock_offset_ms = excluded.clock_offset_ms
         WHERE excluded.heartbeat_at > stored.heartbeat_at
         RETURNING host_id, status, xmax = 0 AS is_new, (
             SELECT (extract(epoch FROM before.heartbeat_at) * 1000)::bigint
@@ -71,8 +73,9 @@ pub(crate) async fn record_heartbeats(
     let hosts: Vec<&str> = heartbeats.keys().map(HostId::as_str).collect();
     let times: Vec<SystemTime> = heartbeats.values().map(|h| system_time(h.at)).collect();
     let intervals: Vec<i64> = heartbeats.values().map(|h| h.interval_ms).collect();
+    let offsets: Vec<Option<i64>> = heartbeats.values().map(|h| h.clock_offset_ms).collect();
     let rows = transaction
-        .query(sql, &[&hosts, &times, &intervals])
+        .query(sql, &[&hosts, &times, &intervals, &offsets])
         .await
         .with_context(|| format!("cannot record the heartbeats of {} hosts", hosts.len()))?;
     Ok(rows.iter().filter_map(|row| read_news(row, heartbeats)).collect())
@@ -92,32 +95,44 @@ fn read_news(row: &SqlRow, heartbeats: &BTreeMap<HostId, Heartbeat>) -> Option<N
     Some(News { host, heartbeat, before })
 }
 
-/// Moves hosts to online and writes their events. A host that was not stored before has the right
-/// status already and needs its event only.
+/// Moves hosts to online, tells those who decide about them, and writes their events. A host that
+/// was not stored before has the right status already.
 pub(crate) async fn record_online(
     transaction: &Transaction<'_>,
     effects: &[Effect],
 ) -> Result<u64> {
     let sql = "
         WITH due AS (
-            SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::boolean[], $4::text[])
-                AS due (host_id, at, is_new, detail)
+            SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::boolean[], $4::text[],
+                    $5::integer[])
+                AS due (host_id, at, is_new, detail, partition)
         ), back AS (
             UPDATE host_presence AS stored
-            SET status = 'online', status_since = due.at
-            FROM due
+            SET status = 'online', status_since = greatest(due.at, before.status_since)
+            FROM due JOIN host_presence AS before USING (host_id)
             WHERE stored.host_id = due.host_id AND stored.status = 'offline' AND NOT due.is_new
-            RETURNING stored.host_id
+            RETURNING stored.host_id, stored.status_since AS at, before.status_since AS was_since
+        ), moved AS (
+            SELECT due.*, back.was_since, coalesce(back.at, due.at) AS moved_at
+            FROM due LEFT JOIN back USING (host_id)
+            WHERE due.is_new OR back.host_id IS NOT NULL
+        ), changes AS (
+            INSERT INTO presence_changes (partition, host_id, status, at, was, was_since)
+            SELECT owner.partition, host_id, 'online', moved_at,
+                   CASE WHEN NOT is_new THEN 'offline' END, was_since
+            FROM moved CROSS JOIN LATERAL (VALUES (moved.partition), ($6)) AS owner (partition)
+            ORDER BY host_id
         )
         INSERT INTO events (host_id, at, kind, detail)
         SELECT host_id, at, 'online', detail::jsonb
-        FROM due
-        WHERE is_new OR host_id IN (SELECT host_id FROM back)
+        FROM moved
         ORDER BY host_id";
     let (mut hosts, mut times, mut new, mut details) = (vec![], vec![], vec![], vec![]);
+    let mut partitions = vec![];
     for effect in effects {
         if let Effect::Online { host, at, away_ms } = effect {
             hosts.push(host.as_str());
+            partitions.push(Partition::of(host).number());
             times.push(system_time(*at));
             new.push(away_ms.is_none());
             details.push(detail_of(&EventKind::Online { away_ms: *away_ms })?);
@@ -127,7 +142,7 @@ pub(crate) async fn record_online(
         return Ok(0);
     }
     transaction
-        .execute(sql, &[&hosts, &times, &new, &details])
+        .execute(sql, &[&hosts, &times, &new, &details, &partitions, &Partition::FLEET.number()])
         .await
         .with_context(|| format!("cannot record that {} hosts are online", hosts.len()))
 }
@@ -139,7 +154,7 @@ pub(crate) struct Judged {
     pub(crate) refused: Vec<(HostId, Option<Row>)>,
 }
 
-/// Moves hosts to offline, with their events, in one transaction; each only if its last heartbeat
+/// Moves hosts to offline, with their events and for those who decide, in one transaction; each only if its last heartbeat
 /// still is the one that was judged.
 pub(crate) async fn record_offline(pool: &Pool, effects: &[Effect]) -> Result<Judged> {
     let due: BTreeMap<&str, &Effect> = effects
@@ -170,10 +185,12 @@ async fn move_to_offline(
 ) -> Result<Vec<String>> {
     let sql = "
         WITH due AS (
-            SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[])
-                AS due (host_id, at, seen, detail)
+            SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[],
+                    $5::integer[])
+                AS due (host_id, at, seen, detail, partition)
         ), silent AS (
-            SELECT stored.host_id, due.at, due.detail
+            SELECT stored.host_id, greatest(due.at, stored.status_since) AS at, due.detail,
+                   due.partition, stored.status_since AS was_since
             FROM host_presence AS stored
             JOIN due ON due.host_id = stored.host_id
             WHERE stored.status = 'online' AND stored.heartbeat_at = due.seen
@@ -184,14 +201,20 @@ async fn move_to_offline(
             SET status = 'offline', status_since = silent.at
             FROM silent
             WHERE stored.host_id = silent.host_id AND stored.status = 'online'
-            RETURNING stored.host_id, silent.at, silent.detail
+            RETURNING silent.*
+        ), changes AS (
+            INSERT INTO presence_changes (partition, host_id, status, at, was, was_since)
+            SELECT owner.partition, host_id, 'offline', at, 'online', was_since
+            FROM gone CROSS JOIN LATERAL (VALUES (gone.partition), ($6)) AS owner (partition)
+            ORDER BY host_id
         )
         INSERT INTO events (host_id, at, kind, detail)
         SELECT host_id, at, 'offline', detail::jsonb FROM gone ORDER BY host_id
         RETURNING host_id";
-    let (mut times, mut seen, mut details) = (vec![], vec![], vec![]);
+    let (mut times, mut seen, mut details, mut partitions) = (vec![], vec![], vec![], vec![]);
     for effect in due.values() {
-        if let Effect::Offline { at, last_heartbeat_at, interval_ms, .. } = **effect {
+        if let Effect::Offline { ref host, at, last_heartbeat_at, interval_ms } = **effect {
+            partitions.push(Partition::of(host).number());
             times.push(system_time(at));
             seen.push(system_time(last_heartbeat_at));
             details.push(detail_of(&EventKind::Offline { last_heartbeat_at, interval_ms })?);
@@ -199,7 +222,7 @@ async fn move_to_offline(
     }
     let hosts: Vec<&str> = due.keys().copied().collect();
     let rows = transaction
-        .query(sql, &[&hosts, &times, &seen, &details])
+        .query(sql, &[&hosts, &times, &seen, &details, &partitions, &Partition::FLEET.number()])
         .await
         .with_context(|| format!("cannot record that {} hosts are offline", hosts.len()))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())

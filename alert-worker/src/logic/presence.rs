@@ -48,6 +48,8 @@ pub struct Heartbeat {
     /// When the broker stored it.
     pub at: i64,
     pub interval_ms: i64,
+    /// What the host says of its clock. Nothing is judged by it here.
+    pub clock_offset_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,7 +185,7 @@ impl Presence {
         if known.is_some_and(|row| heartbeat.at <= row.heartbeat_at) {
             return;
         }
-        let Heartbeat { at, interval_ms } = heartbeat;
+        let Heartbeat { at, interval_ms, .. } = heartbeat;
         let mut row = Row { status: Status::Online, heartbeat_at: at, interval_ms };
         match known {
             Some(Row { status: Status::Online, .. }) => {}

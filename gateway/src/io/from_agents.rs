@@ -19,7 +19,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::from_postgres::inventory::online_hosts;
+use super::from_postgres::rules_agents::{self, HostConditions};
 use super::from_postgres::settings;
+use super::to_agents::ask_all_to_reload;
 
 const QUEUE_GROUP: &str = "gateway";
 
@@ -29,6 +32,10 @@ const AT_ONCE: usize = 5;
 
 /// A pause before subscribing again, where the bus has ended the subscription.
 const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often to see whether rules or labels have changed. Settings are told by whoever takes them;
+/// rules are also made at the first start, and labels come from the hosts themselves.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// Until told to stop.
 pub(crate) async fn answer_agents(bus: Client, pool: Pool, stop: CancellationToken) {
@@ -44,6 +51,37 @@ pub(crate) async fn answer_agents(bus: Client, pool: Pool, stop: CancellationTok
         () = stop.cancelled() => {}
         () = listening => {}
     }
+}
+
+/// Has agents ask again when what they judge by has changed. Every gateway does; an agent that has
+/// it already is answered in a word. Until told to stop.
+pub(crate) async fn tell_agents(bus: Client, pool: Pool, stop: CancellationToken) {
+    let looking = async {
+        let mut told = None;
+        loop {
+            match tell_changes(&bus, &pool, told).await {
+                Ok(version) => told = Some(version),
+                Err(error) => debug!("agents are not told of changes for now: {error:#}"),
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = looking => {}
+    }
+}
+
+/// Answers the version of the rules that agents were told of.
+async fn tell_changes(bus: &Client, pool: &Pool, told: Option<i64>) -> Result<i64> {
+    let relabelled = rules_agents::settle_labels(pool).await?;
+    let version = rules_agents::rules_version(pool).await?;
+    // Whoever begins does not know what agents were told before.
+    let hosts = if told.unwrap_or(0) < version { online_hosts(pool).await? } else { relabelled };
+    if !hosts.is_empty() {
+        ask_all_to_reload(bus.clone(), hosts).await;
+    }
+    Ok(version)
 }
 
 async fn listen(bus: &Client, pool: &Pool) -> Result<()> {
@@ -87,10 +125,10 @@ async fn configuration(
     asked: &ConfigurationRequest,
 ) -> Result<ConfigurationAnswer> {
     let highest = settings::highest(pool, host, asked.epoch).await?;
-    let (version, settings) = settings::of_host(pool, host).await?;
-    // The conditions of rules that concern the host join here; their changes draw from the same
-    // numbers as those of settings.
-    let conditions = Vec::new();
+    let (set_version, settings) = settings::of_host(pool, host).await?;
+    let HostConditions { version, conditions } = rules_agents::of_host(pool, host).await?;
+    // All draw from the same numbers.
+    let version = version.max(set_version);
     let configuration = (version != asked.have_version).then_some(CentralConfiguration {
         version,
         settings,

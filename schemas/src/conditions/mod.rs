@@ -45,7 +45,7 @@ const NAME_BYTES_MAX: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Condition {
     pub rule: String,
-    /// Grows with each change of the rule.
+    /// Another one with each change of what is judged.
     pub rule_version: i64,
     /// Of the catalogue, `custom.<name>` or `logs.error_lines_per_min`.
     pub metric: String,
@@ -73,7 +73,7 @@ pub enum Op {
 }
 
 impl Op {
-    fn is_breached(self, value: f64, limit: f64) -> bool {
+    pub fn is_breached(self, value: f64, limit: f64) -> bool {
         match self {
             Self::Above => value > limit,
             Self::AtLeast => value >= limit,

@@ -17,7 +17,7 @@ use crate::nats::{NatsOptions, NatsServer};
 use crate::postgres::{PostgresOptions, PostgresServer};
 use crate::run_state::now_ms;
 use crate::service::Service;
-use crate::stack::Addresses;
+use crate::stack::{Addresses, SECRET_KEY};
 use crate::stack_json::{Pids, StackJson};
 use crate::state_dir::StateDir;
 use crate::supervisor::Supervisor;
@@ -53,8 +53,15 @@ impl Startup<'_> {
         let nats_url = self.nats().await?;
         let agent_dir = self.state.path().join("agent");
         let gateway_listen = listen.to_string();
-        let addresses =
-            Addresses { nats_url, postgres_url, gateway_listen, admin, agent_dir, database_dir };
+        let addresses = Addresses {
+            nats_url,
+            postgres_url,
+            gateway_listen,
+            admin,
+            agent_dir,
+            database_dir,
+            secret_key_file: self.state.path().join(SECRET_KEY),
+        };
         self.migrate(&addresses).await?;
         self.workers(&addresses)?;
         let gateway = self.gateway(&addresses, listen).await?;

@@ -4,20 +4,24 @@
 
 mod agent;
 mod agent_data;
+mod alerts;
 mod bad_input;
 mod chaos;
 mod configuration;
 mod copying;
 mod dead_letters;
+mod desk;
 mod fresh;
 mod gateway;
 mod held;
 mod hold;
+mod hook;
 mod kills;
 mod log_search;
 mod migrations;
 mod old_ranges;
 mod once;
+mod partitions;
 mod paused;
 mod poison;
 mod presence;

@@ -12,7 +12,7 @@ fn host(name: &str) -> HostId {
 }
 
 fn heartbeat(at: i64) -> Fact {
-    Fact::Heard(host("web-3"), Heartbeat { at, interval_ms: INTERVAL })
+    Fact::Heard(host("web-3"), Heartbeat { at, interval_ms: INTERVAL, clock_offset_ms: None })
 }
 
 fn stored(status: Status, heartbeat_at: i64) -> Fact {

@@ -14,6 +14,7 @@ pub(crate) mod log_counts;
 pub(crate) mod logs;
 pub(crate) mod pipeline;
 pub(crate) mod retention;
+pub(crate) mod rules_agents;
 pub(crate) mod series;
 pub(crate) mod settings;
 mod sources;

@@ -92,9 +92,11 @@ async fn update_host(
     host: &str,
     system: &SystemInfo,
 ) -> Result<(), Error> {
+    // Rules choose hosts by their labels: a gateway tells the agent what it has to judge by now.
     let sql = "
         UPDATE hosts
-        SET labels = $2, location = $3, os = $4, kernel = $5, architecture = $6, cpu_model = $7,
+        SET labels_version = CASE WHEN labels = $2 THEN labels_version ELSE -1 END,
+            labels = $2, location = $3, os = $4, kernel = $5, architecture = $6, cpu_model = $7,
             cores_physical = $8, cores_logical = $9
         WHERE id = $1";
     let location = Some(&system.location).filter(|location| !location.is_empty());

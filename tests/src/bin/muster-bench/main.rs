@@ -2,6 +2,7 @@
 //! measured in the same run. Loopback only, bounded in count and time.
 
 mod agent;
+mod alerts;
 mod chaos;
 mod figures;
 mod ingest;
@@ -45,6 +46,7 @@ enum Bench {
     Ingest,
     /// A part of `ingest`.
     Query,
+    Alerts,
     Chaos,
 }
 
@@ -74,6 +76,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
         tail::measure(&mut figures).await?;
         replay::measure(&mut figures).await?;
         agent::measure(&mut figures, arguments.minutes).await?;
+    }
+    if wanted(Bench::Alerts) {
+        alerts::measure(&mut figures).await?;
     }
     if arguments.what == Some(Bench::Chaos) {
         chaos::measure(&mut figures, arguments.minutes, arguments.seed).await?;

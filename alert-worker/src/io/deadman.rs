@@ -1,0 +1,32 @@
+//! The address that is requested as long as everything works, as the database has it. Whoever takes
+//! the turn first makes the request; the database's clock says when the next one is.
+
+use anyhow::{Context, Result};
+use deadpool_postgres::Pool;
+
+/// The address, where a request of it is due and somebody decides about all hosts: a worker that
+/// has only itself left to speak for must not say that all is well.
+pub(crate) async fn take_turn(pool: &Pool) -> Result<Option<String>> {
+    let sql = "
+        UPDATE deadman SET last_at = now()
+        WHERE url IS NOT NULL
+          AND (last_at IS NULL OR last_at <= now() - interval_s * interval '1 second')
+          AND NOT EXISTS (
+              SELECT FROM alert_partitions
+              WHERE owner IS NULL OR lease_until < now() - interval '1 minute'
+          )
+        RETURNING url";
+    let client = pool.get().await.context("no connection to the database")?;
+    let statement = client.prepare_cached(sql).await?;
+    let row = client.query_opt(&statement, &[]).await.context("cannot see whether it is time")?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+pub(crate) async fn record(pool: &Pool, error: Option<&str>) -> Result<()> {
+    let client = pool.get().await.context("no connection to the database")?;
+    client
+        .execute("UPDATE deadman SET last_error = $1", &[&error])
+        .await
+        .context("cannot record whether the address was reached")?;
+    Ok(())
+}

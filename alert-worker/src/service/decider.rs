@@ -1,0 +1,228 @@
+//! What the owner of a partition makes of it, within the transaction that moves its offset.
+//!
+//! Whoever has a partition begins with what the last owner saved and what that one was told, and goes
+//! on with what was not decided yet: candidates from the offset on, hosts that came and went, what
+//! people did. Each is taken in the order of its time, and its effects are committed with the fence,
+//! so that the outcome is the same whoever decides, and wherever one was killed.
+//!
+//! Whoever uses this commits after each call that said `true`. After anything else, a commit that
+//! failed included, it is worth nothing any more and is loaded again.
+
+use anyhow::Result;
+use deadpool_postgres::Transaction;
+use muster_alerts::Engine;
+use muster_alerts::engine::{Fact, Scope};
+use muster_nats::ordered::Place;
+use muster_schemas::{HostId, Partition};
+use tracing::{debug, error};
+
+use super::knowledge::{Known, Told};
+use crate::io::from_partition::{Batch, Heard};
+use crate::io::inbox::{self, Dated};
+use crate::io::lease::{self, Lease};
+use crate::io::{states, tickets};
+use crate::logic::continuity::Offset;
+use crate::logic::writes::Writes;
+
+/// How far behind the stream's end the offset of a quiet partition may be. Far less than the stream
+/// keeps (24 h): a worker that finds its offset gone has missed something, and not only nothing.
+const PASSED_AGE_MS_MAX: i64 = 60_000;
+
+/// A name is a part of keys, and an index takes 2.7 kB of one. No mount point or interface that
+/// anybody would look at comes near it.
+const INSTANCE_BYTES_MAX: usize = 1_000;
+
+pub(super) struct Decider {
+    lease: Lease,
+    offset: Offset,
+    /// Up to when everything was heard, by the broker's clock; `None` until that is known.
+    heard_until: Option<i64>,
+    engine: Engine,
+    told: Told,
+    /// Whether others have something to do now: events to publish, pages to gather.
+    has_news: bool,
+}
+
+impl Decider {
+    /// As it was left by whoever had the partition before; `None` where another has it now.
+    pub(super) async fn load(
+        transaction: &Transaction<'_>,
+        lease: Lease,
+        known: &Known,
+    ) -> Result<Option<Self>> {
+        let Some(offset) = lease::offset(transaction, lease).await? else { return Ok(None) };
+        let partition = lease.partition;
+        let scope = if partition == Partition::FLEET { Scope::Groups } else { Scope::Hosts };
+        let mut engine = Engine::new(scope);
+        let (told, facts) = Told::default().news(partition, known);
+        let hosts: Vec<&str> = known.hosts_of(partition).map(|(host, _)| host.as_str()).collect();
+        let presence = inbox::presence(transaction, partition, &hosts).await?;
+        let saved = states::load(transaction, partition).await?;
+        // Nothing is due at time 0, and nothing is decided before the first fact after it.
+        for fact in facts.into_iter().chain([Fact::Restored(saved)]).chain(presence) {
+            engine.observe(0, fact);
+        }
+        let (heard_until, has_news) = (None, false);
+        Ok(Some(Self { lease, offset, heard_until, engine, told, has_news }))
+    }
+
+    pub(super) fn offset(&self) -> &Offset {
+        &self.offset
+    }
+
+    /// Decides about what came. `false`: the partition is not this worker's any more, or not where
+    /// it was left, and nothing may be committed.
+    pub(super) async fn handle(
+        &mut self,
+        transaction: &Transaction<'_>,
+        stream_created_at: i64,
+        batch: Batch,
+        known: &Known,
+    ) -> Result<bool> {
+        let place = Place { seq: batch.last_seq, at_ms: batch.last_at };
+        if !self.move_to(transaction, stream_created_at, place).await? {
+            return Ok(false);
+        }
+        let mut facts: Vec<Dated> = batch.heard.into_iter().filter_map(candidate).collect();
+        if known.waiting.contains(&self.lease.partition) {
+            facts.extend(self.take_inbox(transaction, batch.last_at).await?);
+            facts.sort_by_key(|(at, _)| *at);
+        }
+        self.observe(facts);
+        self.take_news(batch.last_at, known);
+        self.heard_until = Some(batch.last_at);
+        self.write(transaction).await?;
+        Ok(true)
+    }
+
+    /// Decides about what has become due by `now`, up to which everything was heard. Nothing up to
+    /// `passed` in the stream is left for this partition, where that is known. `false` as above.
+    pub(super) async fn tick(
+        &mut self,
+        transaction: &Transaction<'_>,
+        stream_created_at: i64,
+        now: i64,
+        passed: Option<Place>,
+        known: &Known,
+    ) -> Result<bool> {
+        let is_known = self.offset.stream_created_at == Some(stream_created_at);
+        let place = passed.filter(|place| !is_known || place.seq > self.offset.seq);
+        let is_kept = match place {
+            Some(place) => self.move_to(transaction, stream_created_at, place).await?,
+            None => self.fence(transaction, self.offset).await?,
+        };
+        if !is_kept {
+            return Ok(false);
+        }
+        if known.waiting.contains(&self.lease.partition) {
+            let facts = self.take_inbox(transaction, now).await?;
+            self.observe(facts);
+        }
+        self.take_news(now, known);
+        self.engine.tick(now);
+        self.heard_until = Some(now);
+        self.write(transaction).await?;
+        Ok(true)
+    }
+
+    /// When to tick at the latest, by the broker's clock; `None`: now.
+    pub(super) fn next_deadline(&self, known: &Known) -> Option<i64> {
+        let partition = self.lease.partition;
+        if known.waiting.contains(&partition) || self.told.is_old(partition, known) {
+            return None;
+        }
+        let passed = self.heard_until?.saturating_add(PASSED_AGE_MS_MAX);
+        Some(self.engine.next_deadline().map_or(passed, |due| due.min(passed)))
+    }
+
+    /// Whether something was decided that others have to see to; asked once after each commit.
+    pub(super) fn take_has_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
+    }
+
+    async fn take_inbox(&self, transaction: &Transaction<'_>, until: i64) -> Result<Vec<Dated>> {
+        let partition = self.lease.partition;
+        let mut facts = inbox::take_presence(transaction, partition, until).await?;
+        facts.extend(inbox::take_commands(transaction, partition, until).await?);
+        facts.sort_by_key(|(at, _)| *at);
+        Ok(facts)
+    }
+
+    fn observe(&mut self, facts: Vec<Dated>) {
+        for (at, fact) in facts {
+            self.engine.observe(at, fact);
+        }
+    }
+
+    /// What people have set since, and what hosts are called by now.
+    fn take_news(&mut self, now: i64, known: &Known) {
+        let partition = self.lease.partition;
+        if !self.told.is_old(partition, known) {
+            return;
+        }
+        let (told, facts) = self.told.news(partition, known);
+        self.told = told;
+        for fact in facts {
+            self.engine.observe(now, fact);
+        }
+    }
+
+    async fn write(&mut self, transaction: &Transaction<'_>) -> Result<()> {
+        let writes = Writes::of(self.engine.drain_effects());
+        for (what, id, reason) in &writes.refused {
+            error!("a {what:?} that is stored is left out: {id}: {reason}");
+        }
+        states::forget(transaction, &writes.forget).await?;
+        states::save(transaction, self.lease.partition, &writes.save).await?;
+        tickets::write(transaction, &writes).await?;
+        count(&writes);
+        self.has_news |= !writes.told.is_empty() || !writes.pages.is_empty();
+        Ok(())
+    }
+
+    async fn move_to(
+        &mut self,
+        transaction: &Transaction<'_>,
+        stream_created_at: i64,
+        place: Place,
+    ) -> Result<bool> {
+        let to = Offset {
+            seq: place.seq,
+            at: Some(place.at_ms),
+            stream_created_at: Some(stream_created_at),
+            ..self.offset
+        };
+        self.fence(transaction, to).await
+    }
+
+    async fn fence(&mut self, transaction: &Transaction<'_>, to: Offset) -> Result<bool> {
+        let moved = lease::fence(transaction, self.lease, &self.offset, to).await?;
+        if let Some(offset) = moved {
+            self.offset = offset;
+        }
+        Ok(moved.is_some())
+    }
+}
+
+fn candidate(heard: Heard) -> Option<Dated> {
+    let Heard { stored_at, envelope } = heard;
+    let (host, candidate) = (envelope.host, envelope.body);
+    if candidate.instance.len() > INSTANCE_BYTES_MAX {
+        left_out(&host);
+        return None;
+    }
+    let candidate = Box::new(candidate);
+    Some((stored_at, Fact::Candidate { host, stored_at, candidate }))
+}
+
+fn left_out(host: &HostId) {
+    metrics::counter!("muster_alert_unreadable_total").increment(1);
+    debug!(host.id = %host, "left out a candidate whose instance has too long a name");
+}
+
+fn count(writes: &Writes) {
+    let tickets = [("opened", writes.open.len()), ("paged", writes.pages.len())];
+    for (what, count) in tickets {
+        metrics::counter!("muster_alert_decisions_total", "what" => what).increment(count as u64);
+    }
+}

@@ -1,0 +1,86 @@
+//! What comes after an outage is judged in event time and pages nobody.
+
+use muster_schemas::conditions::CandidateState::{Breached, Cleared, StillBreached};
+
+use super::*;
+
+const PLACE: (&str, i64, &str) = ("web-1", 1, "");
+
+fn desk() -> Desk {
+    Desk::new(vec![cpu(1, 90.0, 300, 1800, Priority::High)])
+}
+
+#[test]
+fn a_breach_that_is_over_becomes_a_late_ticket_of_its_time_and_no_page() {
+    let mut desk = desk();
+    desk.say_late(7200, 1000, PLACE, Breached, 1000, 95.0);
+    desk.check(&[]);
+    desk.say_late(7201, 1250, PLACE, StillBreached, 1000, 95.0);
+    desk.check(&[]);
+    desk.restart(None);
+    desk.say_late(7202, 1400, PLACE, Cleared, 1000, 1.0);
+    desk.check(&["1300 open 1@1000 late", "1400 resolve 1@1000 recovered"]);
+    desk.tick(20_000);
+    desk.check(&[]);
+}
+
+#[test]
+fn a_late_breach_that_did_not_last_is_no_ticket() {
+    let mut desk = desk();
+    desk.say_late(7200, 1000, PLACE, Breached, 1000, 95.0);
+    desk.say_late(7201, 1299, PLACE, Cleared, 1000, 1.0);
+    desk.tick(20_000);
+    desk.check(&[]);
+}
+
+#[test]
+fn the_cooldown_holds_in_event_time() {
+    let mut desk = desk();
+    desk.say_late(7200, 1000, PLACE, Breached, 1000, 95.0);
+    desk.say_late(7200, 1400, PLACE, Cleared, 1000, 1.0);
+    assert_eq!(desk.said().len(), 2);
+    desk.say_late(7201, 1500, PLACE, Breached, 1500, 95.0);
+    desk.say_late(7201, 3199, PLACE, Cleared, 1500, 1.0);
+    desk.say_late(7202, 3300, PLACE, Breached, 3300, 95.0);
+    desk.say_late(7202, 3700, PLACE, Cleared, 3300, 1.0);
+    desk.check(&["3600 open 1@3300 late", "3700 resolve 1@3300 recovered"]);
+}
+
+#[test]
+fn a_late_breach_that_goes_on_becomes_current_and_pages_then() {
+    let mut desk = desk();
+    desk.say_late(7200, 6000, PLACE, Breached, 6000, 95.0);
+    desk.say_late(7200, 6400, PLACE, StillBreached, 6000, 95.0);
+    desk.check(&["6300 open 1@6000 late"]);
+    desk.tick(7300);
+    desk.check(&[]);
+    desk.say(7310, PLACE, StillBreached, 6000, 95.0);
+    desk.check(&["7310 current 1@6000", "7310 page opened 1@6000"]);
+}
+
+#[test]
+fn a_ticket_of_before_the_outage_ends_when_its_breach_ended() {
+    let mut desk = desk();
+    desk.breach(0, 1, 95.0);
+    desk.tick(300);
+    desk.check(&["300 open 1@0", "300 page opened 1@0"]);
+    desk.offline(400);
+    desk.online(4000);
+    desk.say_late(4001, 500, PLACE, StillBreached, 0, 95.0);
+    desk.say_late(4001, 900, PLACE, Cleared, 0, 1.0);
+    desk.check(&["900 resolve 1@0 recovered", "900 page resolved 1@0"]);
+}
+
+#[test]
+fn what_was_pending_before_the_outage_is_late_too() {
+    let mut desk = desk();
+    desk.breach(0, 1, 95.0);
+    desk.offline(100);
+    desk.online(4000);
+    desk.say_late(4001, 400, PLACE, Cleared, 0, 1.0);
+    desk.check(&["300 open 1@0 late", "400 resolve 1@0 recovered"]);
+    desk.say_late(4002, 0, PLACE, Breached, 0, 95.0);
+    desk.say_late(4003, 400, PLACE, Cleared, 0, 1.0);
+    desk.tick(20_000);
+    desk.check(&[]);
+}

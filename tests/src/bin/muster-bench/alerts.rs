@@ -1,0 +1,304 @@
+//! Alerting: how many observations the engine decides, how soon somebody is told of a breach, what
+//! one worker sustains, a storm, and a takeover after `kill -9`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use axum::routing::post;
+use axum::{Json, Router};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use muster_alerts::channel::Notice;
+use muster_alerts::engine::{Engine, Fact, Scope};
+use muster_alerts::{Rule, RuleDefinition};
+use muster_nats::{headers, subjects};
+use muster_runtime::now_ms;
+use muster_schemas::conditions::{Candidate, CandidateState, Context};
+use muster_schemas::{HostId, Kind, codec};
+use muster_stack::{Stack, StackOptions};
+use muster_tests::bus::{Bus, TestHost};
+use muster_tests::database::Database;
+use muster_tests::wait::{expect, within};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::figures::{Better, Figure, Figures};
+
+/// Of the engine alone: hosts with 15 rules each.
+const ENGINE_HOSTS: usize = 10_000;
+
+/// Hosts that are there while one breaches.
+const HOSTS: usize = 1_000;
+
+/// Breaches that are told one after the other.
+const BREACHES: usize = 100;
+
+/// Of one worker: candidates that wait when it starts.
+const BACKLOG: usize = 50_000;
+
+const STORM_HOSTS: usize = 5_000;
+const STORM_S: f64 = 5.0;
+
+/// Messages on their way to the bus at once.
+const UNDER_WAY: usize = 256;
+
+const PATIENCE: Duration = Duration::from_secs(180);
+
+pub async fn measure(figures: &mut Figures) -> Result<()> {
+    eprintln!("alerts: the engine, then {BREACHES} breaches, a backlog, a storm and a takeover");
+    engine(figures);
+    let mut bench = Bench::start().await?;
+    bench.breaches(figures).await?;
+    bench.backlog(figures).await?;
+    bench.storm(figures).await?;
+    bench.takeover(figures).await?;
+    bench.stack.shutdown().await;
+    Ok(())
+}
+
+fn add(figures: &mut Figures, name: &'static str, value: f64, unit: &'static str) {
+    figures.add(Figure { name, value, unit, limit: None, goal: None });
+}
+
+fn against(
+    figures: &mut Figures,
+    (name, value, unit): (&'static str, f64, &'static str),
+    goal: (f64, Better),
+) {
+    figures.add(Figure { name, value, unit, limit: None, goal: Some(goal) });
+}
+
+fn rule(id: i64, metric: &str) -> Rule {
+    let definition: RuleDefinition =
+        serde_json::from_value(definition(metric)).expect("the rule of the bench is one");
+    Rule { id, version: 1, definition }
+}
+
+fn definition(metric: &str) -> Value {
+    json!({
+        "name": metric, "priority": "high", "title": "{{host}} at {{value}}",
+        "condition": { "kind": "metric", "metric": metric, "op": "above", "threshold": 90.0 },
+    })
+}
+
+fn candidate(rule: &Rule, state: CandidateState, since: i64, at: i64) -> Candidate {
+    let condition = rule.condition().expect("the rules of the bench are about metrics");
+    Candidate {
+        at,
+        rule: condition.rule,
+        rule_version: condition.rule_version,
+        metric: condition.metric,
+        instance: String::new(),
+        state,
+        value: 95.0,
+        threshold: 90.0,
+        since,
+        context: Context::default(),
+    }
+}
+
+/// Observations a second of one core, all of them of breaches that begin or go on.
+fn engine(figures: &mut Figures) {
+    let rules: Vec<Rule> = (1..=15).map(|id| rule(id, &format!("custom.m{id}"))).collect();
+    let hosts: Vec<HostId> =
+        (0..ENGINE_HOSTS).filter_map(|n| format!("host-{n}").parse().ok()).collect();
+    let mut engine = Engine::new(Scope::Hosts);
+    engine.observe(0, Fact::Rules(rules.clone()));
+    let base = now_ms();
+    let (mut spent, mut count) = (Duration::ZERO, 0);
+    for round in 0..4 {
+        for host in &hosts {
+            let at = base + round * 15_000;
+            let state = CandidateState::StillBreached;
+            let said = rules.iter().map(|rule| Box::new(candidate(rule, state, base, at)));
+            let facts: Vec<Fact> = said
+                .map(|candidate| Fact::Candidate { host: host.clone(), stored_at: at, candidate })
+                .collect();
+            count += facts.len();
+            let began = Instant::now();
+            for fact in facts {
+                engine.observe(at, fact);
+            }
+            spent += began.elapsed();
+        }
+        drop(engine.drain_effects());
+    }
+    let rate = count as f64 / spent.as_secs_f64();
+    let name = "alerts.observations_per_s";
+    against(figures, (name, rate, "observations/s"), (1_000_000.0, Better::Higher));
+}
+
+struct Bench {
+    stack: Stack,
+    bus: Arc<Bus>,
+    database: Database,
+    rule: Rule,
+    notices: UnboundedReceiver<Notice>,
+    seq: i64,
+}
+
+impl Bench {
+    async fn start() -> Result<Self> {
+        let mut stack = Stack::start(StackOptions::default()).await?;
+        let bus = Arc::new(Bus::connect(&stack.nats_url()).await?);
+        bus.prepare().await?;
+        let database = Database::connect(&stack.postgres_url()).await?;
+        let (url, notices) = receiver().await?;
+        let sql = "
+            INSERT INTO channels (name, kind, definition, is_default)
+            VALUES ('bench', 'webhook', $1, true)";
+        let channel = json!({ "kind": "webhook", "url": url, "per_minute": 600 });
+        database.client.execute(sql, &[&channel]).await?;
+        let sql = "INSERT INTO rules (definition) VALUES ($1) RETURNING id";
+        let row = database.client.query_one(sql, &[&definition("cpu.usage_percent")]).await?;
+        let rule = rule(row.get(0), "cpu.usage_percent");
+        stack.add("alert-worker-1", &StackOptions::default())?;
+        let bench = Self { stack, bus, database, rule, notices, seq: 0 };
+        bench.wait("somebody decides", OWNED, 33).await?;
+        Ok(bench)
+    }
+
+    async fn wait(&self, what: &str, sql: &str, wanted: i64) -> Result<()> {
+        within(PATIENCE, what, async || {
+            let row = self.database.client.query_one(sql, &[]).await;
+            expect(row.map_err(|error| error.to_string())?.get::<_, i64>(0), wanted)
+        })
+        .await
+    }
+
+    /// Has hosts say something, as fast as the bus takes it; answers the last one's number there.
+    async fn say(&mut self, hosts: &[TestHost], state: CandidateState, since: i64) -> Result<i64> {
+        self.seq += 1;
+        let seq = self.seq;
+        let (bus, rule) = (&self.bus, &self.rule);
+        let sent = stream::iter(hosts).map(|host| async move {
+            let now = now_ms();
+            let message = host.message(seq, now, candidate(rule, state, since, now));
+            let subject = subjects::durable(&host.id, Kind::Candidate);
+            let headers = headers::durable(&message.message_id().to_string());
+            let payload = codec::encode(&message).into();
+            let stored = bus.context.publish_with_headers(subject, headers, payload).await?.await?;
+            anyhow::Ok(stored.sequence)
+        });
+        let last = sent.buffer_unordered(UNDER_WAY).try_fold(0, async |a, b| Ok(a.max(b))).await?;
+        Ok(i64::try_from(last)?)
+    }
+
+    /// From the breach on a host to the notification at a webhook.
+    async fn breaches(&mut self, figures: &mut Figures) -> Result<()> {
+        let hosts = hosts("quiet", HOSTS);
+        self.say(&hosts, CandidateState::Cleared, now_ms()).await?;
+        let mut took_ms = Vec::with_capacity(BREACHES);
+        for host in hosts.iter().take(BREACHES) {
+            let began = now_ms();
+            self.say(std::slice::from_ref(host), CandidateState::Breached, began).await?;
+            timeout(PATIENCE, self.notices.recv()).await.context("nobody was told")?;
+            took_ms.push((now_ms() - began) as f64);
+        }
+        took_ms.sort_by(f64::total_cmp);
+        let at = |share: f64| took_ms[((took_ms.len() - 1) as f64 * share) as usize];
+        let p50 = ("alerts.breach_to_notification_p50_ms", at(0.5), "ms");
+        against(figures, p50, (1_000.0, Better::Lower));
+        let p99 = ("alerts.breach_to_notification_p99_ms", at(0.99), "ms");
+        against(figures, p99, (2_000.0, Better::Lower));
+        Ok(())
+    }
+
+    /// What one worker sustains, of candidates that wait.
+    async fn backlog(&mut self, figures: &mut Figures) -> Result<()> {
+        self.stack.stop("alert-worker-1").await?;
+        let hosts = hosts("busy", STORM_HOSTS);
+        let since = now_ms();
+        let mut last = 0;
+        for _ in 0..BACKLOG / STORM_HOSTS {
+            last = self.say(&hosts, CandidateState::StillBreached, since).await?;
+        }
+        self.stack.restart("alert-worker-1").await?;
+        // The start of the process and of its readers is none of it.
+        let begun = "SELECT count(*) FROM alerts WHERE host_id LIKE 'busy%' LIMIT 1";
+        within(PATIENCE, "the first is decided", async || {
+            let row = self.database.client.query_one(begun, &[]).await;
+            let count: i64 = row.map_err(|error| error.to_string())?.get(0);
+            if count > 0 { Ok(()) } else { Err("none".to_owned()) }
+        })
+        .await?;
+        let began = Instant::now();
+        let sql = format!("SELECT count(*) FROM alert_partitions WHERE last_seq >= {last}");
+        self.wait("all of them are decided", &sql, 33).await?;
+        let rate = BACKLOG as f64 / began.elapsed().as_secs_f64();
+        let name = "alerts.candidates_per_s_one_worker";
+        against(figures, (name, rate, "candidates/s"), (5_000.0, Better::Higher));
+        Ok(())
+    }
+
+    /// Thousands of hosts breach within seconds.
+    async fn storm(&mut self, figures: &mut Figures) -> Result<()> {
+        self.wait("the bench's pages are told", "SELECT count(*) FROM pages", 0).await?;
+        let hosts = hosts("storm", STORM_HOSTS);
+        let began = Instant::now();
+        let pieces = 50;
+        for piece in hosts.chunks(STORM_HOSTS / pieces) {
+            self.say(piece, CandidateState::Breached, now_ms()).await?;
+            sleep(Duration::from_secs_f64(STORM_S / pieces as f64 / 2.0)).await;
+        }
+        let said = began.elapsed().as_secs_f64();
+        let sql = "SELECT count(*) FROM alerts WHERE host_id LIKE 'storm%'";
+        self.wait("each has a ticket", sql, STORM_HOSTS as i64).await?;
+        add(figures, "alerts.storm_said_in_s", said, "s");
+        add(figures, "alerts.storm_tickets_after_s", began.elapsed().as_secs_f64(), "s");
+        self.wait("all pages are gathered", "SELECT count(*) FROM pages", 0).await?;
+        add(figures, "alerts.storm_gathered_after_s", began.elapsed().as_secs_f64(), "s");
+        let sql = "
+            SELECT count(DISTINCT told.id), count(DISTINCT alerts.id)
+            FROM notifications AS told CROSS JOIN LATERAL unnest(told.alert_ids) AS of (alert_id)
+            JOIN alerts ON alerts.id = of.alert_id
+            WHERE alerts.host_id LIKE 'storm%'";
+        let row = self.database.client.query_one(sql, &[]).await?;
+        let (notifications, tickets): (i64, i64) = (row.get(0), row.get(1));
+        add(figures, "alerts.storm_notifications", notifications as f64, "notifications");
+        let lost = STORM_HOSTS as i64 - tickets;
+        let name = "alerts.storm_tickets_not_told";
+        against(figures, (name, lost as f64, "tickets"), (0.0, Better::Lower));
+        Ok(())
+    }
+
+    /// From `kill -9` of the only owner until another has all of it.
+    async fn takeover(&mut self, figures: &mut Figures) -> Result<()> {
+        self.stack.add("alert-worker-2", &StackOptions::default())?;
+        let shared = "SELECT count(DISTINCT owner) FROM alert_partitions WHERE lease_until > now()";
+        self.wait("two workers share", shared, 2).await?;
+        self.stack.kill9("alert-worker-1").await?;
+        let began = Instant::now();
+        self.wait("one worker is left", shared, 1).await?;
+        self.wait("it has everything", OWNED, 33).await?;
+        let took = began.elapsed().as_secs_f64();
+        against(figures, ("alerts.takeover_s", took, "s"), (12.0, Better::Lower));
+        Ok(())
+    }
+}
+
+const OWNED: &str = "
+    SELECT count(*) FROM alert_partitions WHERE owner IS NOT NULL AND lease_until > now()";
+
+fn hosts(name: &str, count: usize) -> Vec<TestHost> {
+    (0..count).map(|n| TestHost::new(&format!("{name}-{n}"))).collect()
+}
+
+/// A web server that takes notifications at once.
+async fn receiver() -> Result<(String, UnboundedReceiver<Notice>)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/hook", listener.local_addr()?);
+    let (sender, notices) = unbounded_channel();
+    let take = move |Json(notice): Json<Notice>| {
+        let sender = sender.clone();
+        async move {
+            // Nobody listens any more at the end.
+            let _ = sender.send(notice);
+        }
+    };
+    let router = Router::new().route("/hook", post(take));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok((url, notices))
+}
