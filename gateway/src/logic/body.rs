@@ -43,11 +43,13 @@ impl BadSettings {
     /// The same, of a field that is part of another.
     #[must_use]
     pub fn within(self, place: &str) -> Self {
-        let field = match self.field {
-            Some(field) => format!("{place}.{field}"),
-            None => place.to_owned(),
+        let Self { field, reason } = self;
+        let (field, reason) = match field {
+            // A reason begins with the name of the field.
+            Some(field) => (format!("{place}.{field}"), format!("{place}.{reason}")),
+            None => (place.to_owned(), format!("{place}: {reason}")),
         };
-        Self { reason: self.reason, field: Some(field) }
+        Self { field: Some(field), reason }
     }
 }
 
@@ -122,7 +124,9 @@ mod tests {
 
     #[test]
     fn a_field_of_a_part_is_named_with_its_place() {
-        let bad = BadSettings { field: Some("op".into()), reason: "op is wrong".into() };
-        assert_eq!(bad.within("condition").field.as_deref(), Some("condition.op"));
+        let bad = BadSettings { field: Some("op".into()), reason: "op: it is wrong".into() };
+        let told = bad.within("condition");
+        assert_eq!(told.field.as_deref(), Some("condition.op"));
+        assert_eq!(told.reason, "condition.op: it is wrong");
     }
 }

@@ -35,7 +35,7 @@ fn read_condition(condition: &Value) -> Result<(), BadSettings> {
         Some("offline") => from_value::<OfflineCondition>(fields).map(drop),
         _ => Err(BadSettings {
             field: Some("kind".into()),
-            reason: "condition.kind: it is metric, group or offline".into(),
+            reason: "kind: it is metric, group or offline".into(),
         }),
     };
     read.map_err(|bad| bad.within("condition"))

@@ -63,8 +63,10 @@ pub(crate) async fn summary(pool: &Pool, range: Range, by: By) -> Result<Vec<Sum
                     sum(greatest(0, extract(
                         epoch FROM coalesce(resolved_at, now()) - begun_at
                     )))::bigint,
-                    avg(greatest(0, extract(epoch FROM acknowledged_at - opened_at)))::float8,
-                    avg(greatest(0, extract(epoch FROM resolved_at - opened_at)))::float8
+                    (avg(greatest(0, extract(epoch FROM acknowledged_at - opened_at)))
+                        FILTER (WHERE acknowledged_at IS NOT NULL))::float8,
+                    (avg(greatest(0, extract(epoch FROM resolved_at - opened_at)))
+                        FILTER (WHERE resolved_at IS NOT NULL))::float8
              FROM alerts
              WHERE opened_at >= $1 AND opened_at < $2
              GROUP BY {groups}

@@ -34,6 +34,9 @@ const RETRY_AFTER_S: i64 = 10;
 /// by as much as the reading that is under way then may need.
 const TIME_MAX: Duration = Duration::from_secs(18);
 
+/// Of that, what looking over hosts by the hour may take: the rest is for judging them.
+const OVERVIEWS_MAX: Duration = Duration::from_secs(6);
+
 /// How far back it goes where nothing was asked for.
 const RANGE_MS: i64 = 30 * DAY_MS;
 
@@ -157,6 +160,7 @@ pub(super) async fn run(
         hosts,
         range,
         kept_since: horizon(now, KEPT_DAYS_MIN),
+        overviews_end_at: begun + OVERVIEWS_MAX,
         ends_at: begun + TIME_MAX,
     };
     let found = run.find().await?;

@@ -40,6 +40,8 @@ pub(super) struct Run<'a> {
     pub(super) range: Range,
     /// What is younger is kept on every level.
     pub(super) kept_since: i64,
+    /// No more hosts are looked over after this: what is known of them by then is judged.
+    pub(super) overviews_end_at: Instant,
     /// Nothing is read after this.
     pub(super) ends_at: Instant,
 }
@@ -111,7 +113,7 @@ impl Run<'_> {
     }
 
     async fn overview(&self, index: usize) -> Result<Option<Overview>> {
-        if self.is_late() {
+        if Instant::now() >= self.overviews_end_at {
             return Ok(None);
         }
         let suspicion = Suspicion::of(&self.definition.condition)

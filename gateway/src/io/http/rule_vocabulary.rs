@@ -12,7 +12,7 @@ use muster_schemas::metrics::{CLOCK_OFFSET, LOG_ERROR_RATE, METRICS, Metric};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Problem, ProblemBody};
+use super::ProblemBody;
 use crate::io::from_postgres::rules::RULES_MAX;
 use crate::logic::ticket_units::unit_of;
 
@@ -63,7 +63,7 @@ struct Limits {
     get, path = "/rules/vocabulary", tag = "alerts",
     responses((status = 200, body = Vocabulary), (status = 401, body = ProblemBody))
 )]
-pub(super) async fn vocabulary() -> Result<Answer<Vocabulary>, Problem> {
+pub(super) async fn vocabulary() -> Answer<Vocabulary> {
     let of_samples = |metric: &Metric| VocabularyMetric {
         name: metric.name,
         unit: metric.unit.as_str(),
@@ -77,7 +77,7 @@ pub(super) async fn vocabulary() -> Result<Answer<Vocabulary>, Problem> {
         has_samples,
     };
     let metrics = METRICS.iter().map(of_samples);
-    Ok(Answer(Vocabulary {
+    Answer(Vocabulary {
         metrics: metrics
             .chain([judged(LOG_ERROR_RATE, true), judged(CLOCK_OFFSET, false)])
             .collect(),
@@ -96,7 +96,7 @@ pub(super) async fn vocabulary() -> Result<Answer<Vocabulary>, Problem> {
             channels: CHANNELS_MAX,
             escalation_steps: STEPS_MAX,
         },
-    }))
+    })
 }
 
 #[cfg(test)]
