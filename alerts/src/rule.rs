@@ -13,21 +13,21 @@ use crate::selector::Selector;
 use crate::template::{FIELDS, Template};
 
 /// A week: what may go on for longer before anybody hears of it needs no alert.
-const FOR_S_MAX: i64 = 7 * 86_400;
+pub const FOR_S_MAX: i64 = 7 * 86_400;
 
 /// A month.
-const COOLDOWN_S_MAX: i64 = 30 * 86_400;
+pub const COOLDOWN_S_MAX: i64 = 30 * 86_400;
 
 /// Steps of an escalation: who has not answered after five will not.
-const STEPS_MAX: usize = 5;
+pub const STEPS_MAX: usize = 5;
 
 /// Channels of a rule or a step.
-const CHANNELS_MAX: usize = 20;
+pub const CHANNELS_MAX: usize = 20;
 
-const NAME_BYTES_MAX: usize = 200;
-const TITLE_BYTES_MAX: usize = 200;
+pub const NAME_BYTES_MAX: usize = 200;
+pub const TITLE_BYTES_MAX: usize = 200;
 /// Of a description and a recommendation each: two screens.
-const TEXT_BYTES_MAX: usize = 4096;
+pub const TEXT_BYTES_MAX: usize = 4096;
 
 /// The metric under which tickets of hosts that are offline are filed.
 pub const OFFLINE_METRIC: &str = "host.offline";

@@ -74,6 +74,11 @@ impl Silence {
         self.compile().map(|_| ())
     }
 
+    /// Whether it holds at a time. What does not pass its check never does.
+    pub fn holds_at(&self, now: i64) -> bool {
+        self.compile().is_ok_and(|compiled| compiled.holds_until(now).is_some())
+    }
+
     pub(crate) fn compile(&self) -> Result<Compiled, Rejection> {
         let selector = Selector::parse(&self.selector).map_err(|invalid| {
             Rejection::bad_value("selector", &self.selector, format!("a selector; {invalid}"))

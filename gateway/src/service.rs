@@ -9,12 +9,15 @@ use async_nats::connection::State;
 use async_nats::jetstream;
 use axum::Router;
 use deadpool_postgres::Pool;
+use muster_alerts::channel::SealKey;
 use muster_nats::BusOptions;
 use muster_nats::publish::ACK_TIMEOUT;
 use muster_runtime::database::{self, wait_for_schema};
 use muster_runtime::health::{self, Health};
+use muster_runtime::secret_key;
 use rand::seq::IndexedRandom;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +29,7 @@ use crate::io::from_agents::{answer_agents, tell_agents};
 use crate::io::from_bus::Hub;
 use crate::io::from_disk::free_in;
 use crate::io::from_postgres::{STATEMENT_MAX, accounts, is_there};
-use crate::io::http::{self, Gateway};
+use crate::io::http::{self, BACKTESTS_AT_ONCE, Gateway};
 use crate::io::kept::Kept;
 use crate::io::passwords::Passwords;
 use crate::io::tokens::{Tokens, random_secret};
@@ -147,10 +150,18 @@ async fn prepare(
         passwords,
         tokens: Tokens::new(&key),
         attempts: Mutex::new(Attempts::default()),
+        seal_key: seal_key(config)?,
+        backtests: Semaphore::new(BACKTESTS_AT_ONCE),
         sockets: TaskTracker::new(),
         background: TaskTracker::new(),
         stop: stop.clone(),
     }))
+}
+
+/// What secrets of channels are sealed with; `None` where nobody has said where the key is.
+fn seal_key(config: &Config) -> Result<Option<SealKey>> {
+    let digits = secret_key::of(config.secret_key_file.as_deref())?;
+    Ok(digits.as_deref().and_then(SealKey::from_hex))
 }
 
 /// A broker that is away must not hold a request until its client gives up.

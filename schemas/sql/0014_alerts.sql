@@ -266,3 +266,8 @@ CREATE TABLE deadman (
     last_error text
 );
 INSERT INTO deadman DEFAULT VALUES;
+
+-- How the channels of the last day fared, what went wrong last, and what was given up.
+CREATE INDEX ON notifications (created_at);
+CREATE INDEX ON notifications (channel_id, id DESC) WHERE error IS NOT NULL;
+CREATE INDEX ON notifications (id) WHERE state = 'dead';

@@ -1,7 +1,10 @@
 //! Decisions. No IO, no clock: time is an argument.
 
+pub mod alerts;
 pub mod attempts;
 pub mod availability;
+pub mod backtest;
+pub mod body;
 pub mod completeness;
 pub mod csv;
 pub mod fanout;
@@ -14,11 +17,13 @@ pub mod mailbox;
 pub mod pipeline;
 pub mod plan;
 pub mod reach;
+pub mod rules;
 pub mod search;
 pub mod settings;
 pub mod slices;
 pub mod steps;
 pub mod storage;
 pub mod summary;
+pub mod ticket_units;
 pub mod topic;
 pub mod words;

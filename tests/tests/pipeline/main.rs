@@ -4,6 +4,9 @@
 
 mod agent;
 mod agent_data;
+mod alert_api;
+mod alert_backtest;
+mod alert_tickets;
 mod alerts;
 mod bad_input;
 mod chaos;

@@ -36,6 +36,12 @@ pub(crate) struct Place {
     pub(crate) id: i64,
 }
 
+impl Place {
+    pub(crate) fn of(at: SystemTime, id: i64) -> Self {
+        Self { at_us: microseconds(at), id }
+    }
+}
+
 pub(crate) struct EventRow {
     pub(crate) place: Place,
     pub(crate) at: i64,
@@ -109,7 +115,7 @@ fn microseconds(at: SystemTime) -> i64 {
 
 fn read_event(row: &Row) -> EventRow {
     EventRow {
-        place: Place { at_us: microseconds(row.get(4)), id: row.get(0) },
+        place: Place::of(row.get(4), row.get(0)),
         at: row.get(1),
         kind: row.get(2),
         detail: row.get::<_, Json<Value>>(3).0,

@@ -1,8 +1,13 @@
 //! Everything the gateway asks the database.
 
 pub(crate) mod accounts;
+pub(crate) mod alert_summary;
+pub(crate) mod alerts;
+pub(crate) mod backtest;
+pub(crate) mod channels;
 pub(crate) mod connection;
 pub(crate) mod custom;
+pub(crate) mod deadman;
 pub(crate) mod events;
 pub(crate) mod fleet_ledger;
 pub(crate) mod hosts;
@@ -12,14 +17,19 @@ pub(crate) mod ledger;
 pub(crate) mod line_filter;
 pub(crate) mod log_counts;
 pub(crate) mod logs;
+pub(crate) mod notifications;
 pub(crate) mod pipeline;
 pub(crate) mod retention;
+pub(crate) mod rules;
 pub(crate) mod rules_agents;
 pub(crate) mod series;
 pub(crate) mod settings;
+pub(crate) mod silences;
 mod sources;
 mod statement;
 pub(crate) mod storage;
+pub(crate) mod ticket_deeds;
+pub(crate) mod written;
 
 use std::time::Duration;
 

@@ -22,7 +22,6 @@ pub(crate) struct HostConditions {
 }
 
 /// To be called by whoever writes rules, in the same transaction: agents are to ask again.
-#[allow(dead_code, reason = "called by what writes rules")]
 pub(crate) async fn rules_changed(transaction: &Transaction<'_>) -> Result<()> {
     // As with settings, versions grow in the order of commits.
     let sql = "

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::SwaggerUi;
     modifiers(&Bearer),
     security(("access_token" = [])),
     tags((name = "auth"), (name = "hosts"), (name = "metrics"), (name = "logs"),
-         (name = "agents"), (name = "pipeline"), (name = "live"), (name = "storage"))
+         (name = "agents"), (name = "alerts"), (name = "pipeline"), (name = "live"), (name = "storage"))
 )]
 pub(super) struct Description;
 

@@ -143,11 +143,11 @@ fn too_many(failure: anyhow::Error) -> Problem {
     }
 }
 
-fn write_cursor(place: Place) -> String {
+pub(super) fn write_cursor(place: Place) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(format!("{}:{}", place.at_us, place.id))
 }
 
-fn read_cursor(cursor: &str) -> Result<Place, Problem> {
+pub(super) fn read_cursor(cursor: &str) -> Result<Place, Problem> {
     let text = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|b| String::from_utf8(b).ok());
     let parts = text.as_deref().and_then(|text| text.split_once(':'));
     parts

@@ -1,10 +1,16 @@
 //! HTTP: routes, and what all of them share.
 
 mod agent;
+mod alerts;
 mod auth;
+mod backtest;
+mod backtest_run;
+mod body;
+mod channels;
 mod completeness;
 mod dashboard;
 mod dead_letters;
+mod deadman;
 mod docs;
 mod events;
 pub(crate) mod extract;
@@ -15,20 +21,28 @@ mod line_query;
 mod log_counts;
 mod logs;
 mod metrics;
+mod notifications;
 mod pipeline;
 mod problem;
 mod retention;
 mod router;
+mod rule_vocabulary;
+mod rules;
 mod settings;
+mod silences;
 mod storage;
+mod ticket_deeds;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use deadpool_postgres::Pool;
+use muster_alerts::channel::SealKey;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use backtest::AT_ONCE as BACKTESTS_AT_ONCE;
 pub(crate) use problem::{Problem, ProblemBody};
 pub(crate) use router::{router, waiting_router};
 
@@ -56,6 +70,10 @@ pub(crate) struct Gateway {
     pub(crate) passwords: Passwords,
     pub(crate) tokens: Tokens,
     pub(crate) attempts: Mutex<Attempts>,
+    /// For the secrets of channels, where there is one.
+    pub(crate) seal_key: Option<SealKey>,
+    /// Backtests that may begin.
+    pub(crate) backtests: Semaphore,
     pub(crate) sockets: TaskTracker,
     /// What goes on after its request was answered.
     pub(crate) background: TaskTracker,

@@ -7,6 +7,7 @@ use tokio_postgres::error::SqlState;
 use tracing::{error, warn};
 use utoipa::ToSchema;
 
+use crate::io::from_postgres::written::Unwritten;
 use crate::logic::settings::BadSettings;
 
 /// An answer that is not what was asked for.
@@ -65,6 +66,16 @@ impl Problem {
         Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
+    /// Names the field of the request that is wrong.
+    pub(crate) fn of_field(self, field: Option<String>) -> Self {
+        Self { field, ..self }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn told(self) -> (StatusCode, Option<String>) {
+        (self.status, self.field)
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed: its log says why")
     }
@@ -73,6 +84,18 @@ impl Problem {
 impl From<BadSettings> for Problem {
     fn from(bad: BadSettings) -> Self {
         Self { field: bad.field, ..Self::unprocessable(bad.reason) }
+    }
+}
+
+impl From<Unwritten> for Problem {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            Unwritten::NotThere(_) => Self::not_found(unwritten.to_string()),
+            Unwritten::Stale(_) | Unwritten::Conflict(_) => {
+                Self::new(StatusCode::CONFLICT, unwritten.to_string())
+            }
+            Unwritten::Bad(bad) => bad.into(),
+        }
     }
 }
 

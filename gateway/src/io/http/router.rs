@@ -12,8 +12,10 @@ use utoipa_axum::routes;
 
 use super::docs::Description;
 use super::{
-    App, Problem, agent, auth, completeness, dashboard, dead_letters, docs, events, extract, hosts,
-    inventory, layers, log_counts, logs, metrics, pipeline, retention, settings, storage,
+    App, Problem, agent, alerts, auth, backtest, channels, completeness, dashboard, dead_letters,
+    deadman, docs, events, extract, hosts, inventory, layers, log_counts, logs, metrics,
+    notifications, pipeline, retention, rule_vocabulary, rules, settings, silences, storage,
+    ticket_deeds,
 };
 use crate::io::websocket;
 
@@ -69,6 +71,7 @@ fn api(gateway: &App) -> OpenApiRouter<App> {
         .routes(routes!(retention::plan, retention::plan_draft))
         .routes(routes!(storage::read))
         .routes(routes!(storage::hosts))
+        .merge(alerting())
         .route_layer(from_fn_with_state(gateway.clone(), extract::require_token));
     let open = OpenApiRouter::new()
         .routes(routes!(auth::login))
@@ -77,6 +80,35 @@ fn api(gateway: &App) -> OpenApiRouter<App> {
         // Signs in by itself: a browser cannot send a header with a WebSocket.
         .routes(routes!(websocket::open));
     OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", signed_in.merge(open))
+}
+
+fn alerting() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::counts))
+        .routes(routes!(alerts::summary))
+        .routes(routes!(alerts::one))
+        .routes(routes!(ticket_deeds::acknowledge))
+        .routes(routes!(ticket_deeds::unacknowledge))
+        .routes(routes!(ticket_deeds::resolve))
+        .routes(routes!(ticket_deeds::add_comment))
+        .routes(routes!(ticket_deeds::acknowledge_all))
+        .routes(routes!(rules::list, rules::add))
+        .routes(routes!(rules::one, rules::set, rules::remove))
+        .routes(routes!(rules::copy))
+        .routes(routes!(rules::versions))
+        .routes(routes!(rule_vocabulary::vocabulary))
+        .routes(routes!(backtest::run))
+        .routes(routes!(silences::list, silences::add))
+        .routes(routes!(silences::end))
+        .routes(routes!(channels::list, channels::add))
+        .routes(routes!(channels::one, channels::set, channels::remove))
+        .routes(routes!(channels::test))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::one))
+        .routes(routes!(notifications::retry))
+        .routes(routes!(notifications::discard))
+        .routes(routes!(deadman::read, deadman::set))
 }
 
 /// The last layer is the outermost: what happens in the others is measured and secured too.

@@ -1,0 +1,74 @@
+//! The dead-man's switch: which address is asked for as long as all of this is alive.
+
+use anyhow::{Context, Result};
+use deadpool_postgres::Pool;
+use serde::Serialize;
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+
+use super::connection;
+use super::written::{Unwritten, Written, wake_alerting};
+
+const COLUMNS: &str = "
+    version, url, interval_s, (extract(epoch FROM updated_at) * 1000)::bigint, updated_by,
+    (extract(epoch FROM last_at) * 1000)::bigint, last_error";
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Deadman {
+    /// 0 where nobody has set anything yet.
+    version: i64,
+    /// Null: nobody is told.
+    url: Option<String>,
+    interval_s: i32,
+    updated_at: Option<i64>,
+    updated_by: Option<String>,
+    /// When it was answered last.
+    last_at: Option<i64>,
+    /// What was wrong since.
+    last_error: Option<String>,
+}
+
+pub(crate) async fn read(pool: &Pool) -> Result<Deadman> {
+    let client = connection(pool).await?;
+    let row = client.query_one(&format!("SELECT {COLUMNS} FROM deadman"), &[]).await;
+    Ok(read_row(&row.context("cannot read the dead-man's switch")?))
+}
+
+/// Refused where it is not of this version any more. What became of another address is forgotten.
+pub(crate) async fn replace(
+    pool: &Pool,
+    version: i64,
+    url: Option<&str>,
+    interval_s: i32,
+    by: &str,
+) -> Written<Deadman> {
+    let mut client = connection(pool).await?;
+    let transaction = client.transaction().await?;
+    let sql = format!(
+        "UPDATE deadman
+         SET version = version + 1, url = $2, interval_s = $3, updated_at = now(), updated_by = $4,
+             last_at = CASE WHEN url IS NOT DISTINCT FROM $2 THEN last_at END,
+             last_error = CASE WHEN url IS NOT DISTINCT FROM $2 THEN last_error END
+         WHERE version = $1
+         RETURNING {COLUMNS}"
+    );
+    let row = transaction.query_opt(&sql, &[&version, &url, &interval_s, &by]).await;
+    let Some(row) = row.context("cannot set the dead-man's switch")? else {
+        return Ok(Err(Unwritten::Stale("dead-man's switch")));
+    };
+    wake_alerting(&transaction).await?;
+    transaction.commit().await.context("cannot set the dead-man's switch")?;
+    Ok(Ok(read_row(&row)))
+}
+
+fn read_row(row: &Row) -> Deadman {
+    Deadman {
+        version: row.get(0),
+        url: row.get(1),
+        interval_s: row.get(2),
+        updated_at: row.get(3),
+        updated_by: row.get(4),
+        last_at: row.get(5),
+        last_error: row.get(6),
+    }
+}

@@ -1,0 +1,378 @@
+//! What people edit of alerting, over REST: rules, silences, channels and the dead-man's switch.
+
+use muster_tests::api::Api;
+use serde_json::{Value, json};
+
+use crate::setup::{Running, start_with_gateway};
+
+pub fn rule(name: &str) -> Value {
+    json!({
+        "name": name, "priority": "high", "for_s": 300, "cooldown_s": 600,
+        "selector": "role=web", "title": "CPU of {{host}} at {{value}}",
+        "condition": {
+            "kind": "metric", "metric": "cpu.usage_percent", "op": "above", "threshold": 90,
+        },
+    })
+}
+
+fn with(place: &str, value: Value) -> Value {
+    let mut rule = rule("CPU");
+    *rule.pointer_mut(place).unwrap() = value;
+    rule
+}
+
+/// Of what a rule of this test says: a body that `POST` and `PUT` refuse alike.
+async fn check_refused(api: &Api, id: i64, rule: &Value, field: &str) {
+    let changed = json!({ "version": 1, "definition": rule });
+    let made = api.post("/rules", rule).await.unwrap();
+    let set = api.put(&format!("/rules/{id}"), &changed).await.unwrap();
+    for (status, body) in [made, set] {
+        assert_eq!((status, &body["field"]), (422, &json!(field)), "{body}");
+        assert!(body["detail"].as_str().is_some_and(|said| said.contains(field)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_with_nonsense_is_refused_by_the_name_of_its_field() {
+    let (running, api) = start_with_gateway().await;
+    let (status, made) = api.post("/rules", &rule("CPU")).await.unwrap();
+    assert_eq!(status, 201, "{made}");
+    let id = made["id"].as_i64().unwrap();
+    for (place, value, field) in [
+        ("/condition/threshold", json!("NaN"), "condition.threshold"),
+        ("/condition/threshold", json!(null), "condition.threshold"),
+        ("/condition/metric", json!("cpu.magic"), "condition.metric"),
+        ("/condition/op", json!("over"), "condition.op"),
+        ("/condition/kind", json!("magic"), "condition.kind"),
+        ("/for_s", json!(-1), "for_s"),
+        ("/cooldown_s", json!(-1), "cooldown_s"),
+        ("/selector", json!("role==web"), "selector"),
+        ("/title", json!("{{hots}}"), "title"),
+        ("/title", json!("x".repeat(300)), "title"),
+        ("/priority", json!("urgent"), "priority"),
+    ] {
+        check_refused(&api, id, &with(place, value), field).await;
+    }
+    let mut named = rule("CPU");
+    named["channels"] = json!([77]);
+    check_refused(&api, id, &named, "channels").await;
+    named["channels"] = json!([]);
+    named["escalation"] = json!([{ "after_s": 60, "channels": [77] }]);
+    check_refused(&api, id, &named, "escalation[0].channels").await;
+
+    // What is no JSON has a place, too; and what is too large is read as far as that.
+    let not_a_number = rule("CPU").to_string().replace(":90", ":NaN");
+    let (status, body) = api.post_text("/rules", not_a_number).await.unwrap();
+    assert_eq!((status, &body["field"]), (422, &json!("condition.threshold")), "{body}");
+    let large = with("/title", json!("x".repeat(10 << 20)));
+    let (status, body) = api.post("/rules", &large).await.unwrap();
+    assert_eq!((status, &body["field"]), (413, &json!("title")), "{body}");
+    let listed = api.read("/rules").await.unwrap();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    running.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_rule_has_versions_copies_and_an_end_and_nobody_overwrites_another() {
+    let (running, api) = start_with_gateway().await;
+    let (_, made) = api.post("/rules", &rule("CPU")).await.unwrap();
+    let path = format!("/rules/{}", made["id"]);
+    assert_eq!((&made["version"], &made["updated_by"]), (&json!(1), &json!("admin")));
+    assert_eq!((&made["firing"], &made["pending"]), (&json!(0), &json!(0)));
+    assert_eq!(made["definition"]["enabled"], true);
+
+    let change = json!({ "version": 1, "definition": with("/for_s", json!(60)) });
+    let (status, changed) = api.put(&path, &change).await.unwrap();
+    assert_eq!((status, &changed["version"]), (200, &json!(2)), "{changed}");
+    let (status, body) = api.put(&path, &change).await.unwrap();
+    assert_eq!(status, 409, "{body}");
+    // The same once more is no new version.
+    let again = json!({ "version": 2, "definition": with("/for_s", json!(60)) });
+    assert_eq!(api.put(&path, &again).await.unwrap().1["version"], 2);
+
+    let versions = api.read(&format!("{path}/versions")).await.unwrap();
+    let told: Vec<(i64, i64)> = versions["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| (v["version"].as_i64().unwrap(), v["definition"]["for_s"].as_i64().unwrap()))
+        .collect();
+    assert_eq!(told, [(2, 60), (1, 300)], "{versions}");
+    assert_eq!(versions["items"][0]["by"], "admin");
+
+    let (status, copy) = api.post(&format!("{path}/clone"), &json!({})).await.unwrap();
+    let definition = &copy["definition"];
+    assert_eq!((status, &definition["name"]), (201, &json!("Copy of CPU")), "{copy}");
+    assert_eq!((&definition["enabled"], &copy["is_default"]), (&json!(false), &json!(false)));
+
+    assert_eq!(api.delete(&format!("{path}?version=1")).await.unwrap().0, 409);
+    assert_eq!(api.delete(&format!("{path}?version=2")).await.unwrap().0, 204);
+    assert_eq!(api.get(&path).await.unwrap().0, 404);
+    assert_eq!(api.read("/rules").await.unwrap()["items"].as_array().unwrap().len(), 1);
+    assert_eq!(api.read(&format!("{path}/versions")).await.unwrap()["items"][0]["version"], 2);
+    for path in ["/rules/0", "/rules/abc", "/rules/0/versions"] {
+        assert_eq!(api.get(path).await.unwrap().0, 404, "{path}");
+    }
+    let words = api.read("/rules/vocabulary").await.unwrap();
+    assert_eq!(words["metrics"][0]["name"], "cpu.usage_percent");
+    assert_eq!(words["limits"]["title_bytes"], 200);
+    running.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn only_administrators_change_what_alerting_does() {
+    let (running, api) = start_with_gateway().await;
+    assert_eq!(api.post("/rules", &rule("CPU")).await.unwrap().0, 201);
+    for role in ["viewer", "operator"] {
+        let other = sign_in_as(&running, role).await;
+        for (path, body) in [
+            ("/rules", rule("b")),
+            ("/rules/1/clone", json!({})),
+            ("/silences", json!({ "reason": "a", "ends_at": 4_000_000_000_000i64 })),
+            ("/channels", json!({ "name": "a", "definition": { "kind": "ntfy", "topic": "a" } })),
+            ("/channels/1/test", json!({})),
+            ("/notifications/1/discard", json!({})),
+        ] {
+            let (status, body) = other.post(path, &body).await.unwrap();
+            assert_eq!(status, 403, "{role} {path}: {body}");
+        }
+        let deadman = json!({ "version": 0, "url": null });
+        assert_eq!(other.put("/deadman", &deadman).await.unwrap().0, 403);
+        assert_eq!(other.delete("/rules/1?version=1").await.unwrap().0, 403);
+        for path in ["/rules", "/silences", "/channels", "/notifications", "/deadman", "/alerts"] {
+            assert_eq!(other.get(path).await.unwrap().0, 200, "{role} {path}");
+        }
+    }
+    running.stack.shutdown().await;
+}
+
+/// Somebody else, with the administrator's password.
+pub async fn sign_in_as(running: &Running, role: &str) -> Api {
+    let sql = "
+        INSERT INTO users (username, password_hash, role)
+        SELECT $1, password_hash, $1 FROM users WHERE username = 'admin'";
+    running.database.client.execute(sql, &[&role]).await.unwrap();
+    let password = &running.stack.admin().password;
+    Api::sign_in(running.stack.gateway_url(), role, password).await.unwrap()
+}
+
+#[tokio::test]
+async fn silences_are_made_listed_and_ended() {
+    let (running, api) = start_with_gateway().await;
+    let far = 4_000_000_000_000i64;
+    let silence = |more: Value| {
+        let mut silence = json!({ "selector": "role=web", "reason": "patching", "ends_at": far });
+        silence.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        silence
+    };
+    let window = |zone: &str| {
+        json!({ "recurrence": {
+            "weekdays": ["sat"], "time": "23:00", "duration_s": 3600, "zone": zone,
+        }})
+    };
+    for (more, field) in [
+        (json!({ "selector": "a=" }), "selector"),
+        (json!({ "reason": "" }), "reason"),
+        (json!({ "ends_at": 1 }), "ends_at"),
+        (json!({ "ends_at": null }), "ends_at"),
+        (json!({ "rule_id": 9 }), "rule_id"),
+        (json!({ "for": "ever" }), "for"),
+        (window("Mars/Base"), "recurrence.zone"),
+    ] {
+        let (status, body) = api.post("/silences", &silence(more)).await.unwrap();
+        assert_eq!((status, &body["field"]), (422, &json!(field)), "{body}");
+    }
+    let (status, now) = api.post("/silences", &silence(json!({}))).await.unwrap();
+    assert_eq!((status, &now["is_active"], &now["author"]), (201, &json!(true), &json!("admin")));
+    let coming = silence(json!({ "starts_at": far - 1 }));
+    assert_eq!(api.post("/silences", &coming).await.unwrap().1["is_active"], false);
+    let again = silence(window("Europe/Berlin"));
+    let (status, again) = api.post("/silences", &again).await.unwrap();
+    assert_eq!((status, &again["recurrence"]["zone"]), (201, &json!("Europe/Berlin")), "{again}");
+
+    let end = format!("/silences/{}/end", now["id"]);
+    let (status, ended) = api.post(&end, &json!({})).await.unwrap();
+    assert_eq!((status, &ended["is_active"]), (200, &json!(false)), "{ended}");
+    assert_eq!(ended["ended_by"], "admin");
+    for (state, count) in [("active", 2), ("ended", 1), ("all", 3)] {
+        let page = api.read(&format!("/silences?state={state}")).await.unwrap();
+        assert_eq!(page["items"].as_array().unwrap().len(), count, "{state}: {page}");
+    }
+    let page = api.read("/silences?state=all&limit=2").await.unwrap();
+    let next = page["next"].as_str().unwrap();
+    let rest = api.read(&format!("/silences?state=all&limit=2&cursor={next}")).await.unwrap();
+    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next"]), (1, &json!(null)));
+    assert_eq!(api.post("/silences/99/end", &json!({})).await.unwrap().0, 404);
+    running.stack.shutdown().await;
+}
+
+const SECRET: &str = "a-very-secret-token";
+
+fn channel(url: &str, token: Value) -> Value {
+    let definition =
+        json!({ "kind": "webhook", "url": url, "headers": { "Authorization": token } });
+    json!({ "name": "ops", "is_default": true, "definition": definition })
+}
+
+#[tokio::test]
+async fn secrets_of_channels_never_come_back() {
+    let (running, api) = start_with_gateway().await;
+    let url = "https://hooks.example/a";
+    let secret = || json!({ "value": SECRET });
+    let (status, made) = api.post("/channels", &channel(url, secret())).await.unwrap();
+    assert_eq!(status, 201, "{made}");
+    let stored = json!({ "stored": true });
+    assert_eq!(made["definition"]["headers"]["Authorization"], stored, "{made}");
+    let path = format!("/channels/{}", made["id"]);
+    let sealed = |when: &'static str| {
+        let database = &running.database;
+        async move {
+            let sql = "SELECT row_to_json(channels)::text, secrets FROM channels";
+            let row = database.client.query_one(sql, &[]).await.unwrap();
+            let (row, sealed): (String, Vec<u8>) = (row.get(0), row.get(1));
+            assert!(!row.contains(SECRET), "{when}: {row}");
+            sealed
+        }
+    };
+    let first = sealed("made").await;
+
+    // Left as it is, it stays; where it would go to another server, it does not.
+    let set = |version: i64, url: &str, token: Value| {
+        let mut body = channel(url, token);
+        body["version"] = json!(version);
+        body
+    };
+    let moved = set(1, "https://elsewhere.example/a", stored.clone());
+    let (status, body) = api.put(&path, &moved).await.unwrap();
+    assert_eq!((status, &body["field"]), (422, &json!("headers.Authorization")), "{body}");
+    let kept = set(1, "https://hooks.example/b", stored.clone());
+    let (status, body) = api.put(&path, &kept).await.unwrap();
+    assert_eq!((status, &body["version"]), (200, &json!(2)), "{body}");
+    assert_ne!(sealed("kept").await, first, "it is sealed anew");
+    assert_eq!(api.put(&path, &kept).await.unwrap().0, 409);
+    let named = set(2, url, json!({ "env": "OPS_TOKEN" }));
+    let (_, body) = api.put(&path, &named).await.unwrap();
+    assert_eq!(body["definition"]["headers"]["Authorization"]["env"], "OPS_TOKEN", "{body}");
+    let lost = set(3, url, stored);
+    assert_eq!(api.put(&path, &lost).await.unwrap().0, 422);
+    for path in ["/channels", path.as_str()] {
+        assert!(!api.read(path).await.unwrap().to_string().contains(SECRET), "{path}");
+    }
+
+    for (body, field) in [
+        (channel("gopher://a", secret()), "url"),
+        (json!({ "name": "a", "kind": "pigeon", "definition": {} }), "kind"),
+        (json!({ "name": "", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),
+        (json!({ "name": "ops", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),
+    ] {
+        let (status, said) = api.post("/channels", &body).await.unwrap();
+        assert_eq!((status, &said["field"]), (422, &json!(field)), "{said}");
+        assert!(!said.to_string().contains(SECRET), "{said}");
+    }
+    running.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_channel_is_tested_and_its_dead_notifications_are_dealt_with() {
+    let (running, api) = start_with_gateway().await;
+    let body = json!({ "name": "ops", "definition": { "kind": "ntfy", "topic": "a" } });
+    let (status, made) = api.post("/channels", &body).await.unwrap();
+    assert_eq!(status, 201, "{made}");
+    let path = format!("/channels/{}", made["id"]);
+    let (status, test) = api.post(&format!("{path}/test"), &json!({})).await.unwrap();
+    assert_eq!(status, 202, "{test}");
+    let id = test["notification_id"].as_i64().unwrap();
+    let notification = format!("/notifications/{id}");
+    let told = api.read(&notification).await.unwrap();
+    assert_eq!((&told["state"], &told["kind"]), (&json!("pending"), &json!("test")), "{told}");
+    assert_eq!(api.post(&format!("{path}/test"), &json!({})).await.unwrap().0, 409);
+    assert_eq!(api.post(&format!("{notification}/retry"), &json!({})).await.unwrap().0, 409);
+
+    let die = "UPDATE notifications SET state = 'dead', error = 'answered 500', attempts = 1";
+    running.database.client.batch_execute(die).await.unwrap();
+    let dead = api.read("/notifications?state=dead").await.unwrap();
+    assert_eq!((&dead["items"][0]["id"], &dead["next"]), (&json!(id), &json!(null)), "{dead}");
+    let shown = api.read(&path).await.unwrap();
+    assert_eq!((&shown["dead_24h"], &shown["waiting"]), (&json!(1), &json!(0)), "{shown}");
+    assert_eq!(shown["last_error"], "answered 500");
+    assert_eq!(api.post(&format!("{notification}/retry"), &json!({})).await.unwrap().0, 204);
+    let told = api.read(&notification).await.unwrap();
+    assert_eq!((&told["state"], &told["attempts"]), (&json!("pending"), &json!(0)), "{told}");
+    running.database.client.batch_execute(die).await.unwrap();
+    assert_eq!(api.post(&format!("{notification}/discard"), &json!({})).await.unwrap().0, 204);
+    assert_eq!(api.get(&notification).await.unwrap().0, 404);
+
+    let mut named = rule("CPU");
+    named["escalation"] = json!([{ "after_s": 60, "channels": [made["id"]] }]);
+    let (status, rule) = api.post("/rules", &named).await.unwrap();
+    assert_eq!(status, 201, "{rule}");
+    let (status, body) = api.delete(&path).await.unwrap();
+    assert_eq!(status, 409, "{body}");
+    assert!(body["detail"].as_str().unwrap().contains("CPU"), "{body}");
+    assert_eq!(api.delete(&format!("/rules/{}?version=1", rule["id"])).await.unwrap().0, 204);
+    assert_eq!(api.delete(&path).await.unwrap().0, 204);
+    running.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_dead_mans_switch_is_set_by_one_at_a_time() {
+    let (running, api) = start_with_gateway().await;
+    let unset = api.read("/deadman").await.unwrap();
+    assert_eq!((&unset["version"], &unset["url"]), (&json!(0), &json!(null)), "{unset}");
+    assert_eq!(unset["interval_s"], 60);
+    let url = "https://hc.example/ping/7";
+    let body = json!({ "version": 0, "url": url, "interval_s": 120 });
+    let (status, set) = api.put("/deadman", &body).await.unwrap();
+    assert_eq!((status, &set["version"], &set["url"]), (200, &json!(1), &json!(url)), "{set}");
+    assert_eq!(set["updated_by"], "admin");
+    assert_eq!(api.put("/deadman", &body).await.unwrap().0, 409);
+    for (body, field) in [
+        (json!({ "version": 1, "url": "hc.example" }), "url"),
+        (json!({ "version": 1, "url": url, "interval_s": 5 }), "interval_s"),
+        (json!({ "url": url }), "version"),
+    ] {
+        let (status, said) = api.put("/deadman", &body).await.unwrap();
+        assert_eq!((status, &said["field"]), (422, &json!(field)), "{said}");
+    }
+    let off = json!({ "version": 1, "url": null });
+    assert_eq!(api.put("/deadman", &off).await.unwrap().1["url"], json!(null));
+    running.stack.shutdown().await;
+}
+
+/// The page of the interface is made of the same words.
+#[tokio::test]
+async fn every_address_of_alerting_is_described() {
+    let (running, _) = start_with_gateway().await;
+    let url = format!("{}/api/openapi.json", running.stack.gateway_url());
+    let described: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    for path in [
+        "alerts",
+        "alerts/counts",
+        "alerts/summary",
+        "alerts/acknowledge",
+        "alerts/{id}",
+        "alerts/{id}/acknowledge",
+        "alerts/{id}/unacknowledge",
+        "alerts/{id}/resolve",
+        "alerts/{id}/comments",
+        "rules",
+        "rules/{id}",
+        "rules/{id}/clone",
+        "rules/{id}/versions",
+        "rules/vocabulary",
+        "rules/backtest",
+        "silences",
+        "silences/{id}/end",
+        "channels",
+        "channels/{id}",
+        "channels/{id}/test",
+        "notifications",
+        "notifications/{id}",
+        "notifications/{id}/retry",
+        "notifications/{id}/discard",
+        "deadman",
+    ] {
+        assert!(described["paths"][format!("/api/v1/{path}")].is_object(), "{path}");
+    }
+    running.stack.shutdown().await;
+}
