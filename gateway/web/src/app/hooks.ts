@@ -2,6 +2,7 @@
 // page's title and a media query. Leaves out anything about hosts.
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { Readable } from '../io/store';
+import { titleMark } from '../logic/alerts';
 import { useServices } from './services';
 
 export function useStore<T>(store: Readable<T>): T {
@@ -42,6 +43,8 @@ export interface PollOptions<T> {
   nextMs(value: T): number | null;
   /** Keep showing the last key's value until the new one is there. */
   keepPrevious?: boolean;
+  /** Asked again whenever it changes, without forgetting what is shown. */
+  again?: number;
 }
 
 /** How soon a failed request is tried again. */
@@ -60,7 +63,7 @@ export function usePolled<T>(options: PollOptions<T>): Polled<T> {
   useEffect(() => {
     latest.current = options;
   });
-  const { key } = options;
+  const { key, again = 0 } = options;
 
   useEffect(() => {
     if (key === null) return;
@@ -85,7 +88,7 @@ export function usePolled<T>(options: PollOptions<T>): Polled<T> {
       stopped.abort();
       clearTimeout(timer);
     };
-  }, [key, tries]);
+  }, [key, tries, again]);
 
   const current = answer.key === key;
   const shown = current || options.keepPrevious;
@@ -97,10 +100,13 @@ export function usePolled<T>(options: PollOptions<T>): Polled<T> {
   };
 }
 
+/** Before it stands how many alerts are open. */
 export function useTitle(title: string): void {
+  const { alerts } = useServices();
+  const mark = titleMark(useStore(alerts.state).counts);
   useEffect(() => {
-    document.title = `${title} · Muster`;
-  }, [title]);
+    document.title = `${mark}${title} · Muster`;
+  }, [mark, title]);
 }
 
 export function useMedia(query: string): boolean {
