@@ -4,7 +4,7 @@ import { useMemo, useState } from 'react';
 import { useSearchParams } from 'wouter';
 import type { Alert, AlertPage } from '../io/contract-alerts';
 import { noticeState, switchNotices } from '../io/notices';
-import { acknowledgeable, alertFilterFrom, alertQueryOf, alertsWords, isNarrowed, NO_ALERT_FILTER, type AlertFilter } from '../logic/alerts';
+import { acknowledgeable, acknowledgedWords, alertFilterFrom, alertQueryOf, isNarrowed, NO_ALERT_FILTER, type AlertFilter } from '../logic/alerts';
 import { failureSentence } from '../logic/format';
 import { mayHandle } from '../logic/host-tabs';
 import { AlertFilterBar } from '../views/AlertFilterBar';
@@ -114,9 +114,9 @@ function useBulk(pages: Pages<AlertPage, Alert>): Bulk {
     const ids = [...chosen].slice(0, BULK_MAX);
     setBusy(true);
     try {
-      await alertApi.acknowledgeAll(ids);
+      const became = await alertApi.acknowledgeAll(ids);
       setWanted(NONE);
-      setOutcome({ good: true, words: `${alertsWords(ids.length)} acknowledged.` });
+      setOutcome({ good: became.refused.length === 0, words: acknowledgedWords(became) });
       pages.restart();
       alerts.touch();
     } catch (error) {

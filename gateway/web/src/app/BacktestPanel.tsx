@@ -1,8 +1,8 @@
 // What the rule in the form would have done: asks for it when told to, and shows it in words, by host,
 // and over the metric of the host that is looked at.
 import { useEffect, useRef, useState } from 'react';
-import type { Backtest, Episode } from '../io/contract-rules';
-import { BACKTEST_DAYS, spanOfEpisode, stripsOf } from '../logic/backtest';
+import type { Backtest, Episode, VocabularyMetric } from '../io/contract-rules';
+import { BACKTEST_DAYS, spanOfEpisode, stripsOf, untestable } from '../logic/backtest';
 import type { Span } from '../logic/range';
 import type { RuleDraft } from '../logic/rule-form';
 import type { Units } from '../logic/rule-words';
@@ -20,13 +20,19 @@ interface Tested {
   draft: RuleDraft;
 }
 
-export function BacktestPanel({ work, units }: { work: RuleWork; units: Units }) {
+export interface BacktestPanelProps {
+  work: RuleWork;
+  units: Units;
+  metrics: readonly VocabularyMetric[];
+}
+
+export function BacktestPanel({ work, units, metrics }: BacktestPanelProps) {
   const [days, setDays] = useState<number>(30);
   const test = useBacktest(work, days);
   const [looked, setLooked] = useState<{ host: string; span: Span | null } | null>(null);
   const { tested, running, failure } = test;
   const host = looked?.host ?? (tested ? stripsOf(tested.result)[0]?.host : undefined);
-  const isOffline = work.draft.kind === 'offline';
+  const why = untestable(work.draft.kind, work.draft.metric, metrics);
   return (
     <section className="card backtest" aria-label="Backtest" data-testid="backtest">
       <header className="ticket-part-head">
@@ -47,11 +53,11 @@ export function BacktestPanel({ work, units }: { work: RuleWork; units: Units })
             Stop
           </button>
         ) : (
-          <button type="button" className="button" disabled={isOffline} onClick={() => (setLooked(null), test.run())}>
+          <button type="button" className="button" disabled={why !== ''} onClick={() => (setLooked(null), test.run())}>
             Run the backtest
           </button>
         )}
-        {isOffline && <span className="settings-hint">No sample says when a host was offline.</span>}
+        <span className="settings-hint">{why}</span>
         {running && <span className="settings-hint" role="status">Reading samples…</span>}
       </div>
       {failure !== null && <InlineFailure what="The backtest failed" failure={failure} onRetry={test.run} />}

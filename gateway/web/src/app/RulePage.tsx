@@ -86,7 +86,7 @@ function Editor({ rule, units, onSaved }: EditorProps) {
           </RuleForm>
           {rule && <Versions rule={rule} units={units} work={work} />}
         </div>
-        <BacktestPanel work={work} units={units} />
+        <BacktestPanel work={work} units={units} metrics={vocabulary.metrics} />
       </div>
     </div>
   );

@@ -1,17 +1,20 @@
 // The metric of a ticket around its breach, with the threshold and the time it lasted. A drag looks
 // closer, a double click goes back. Of a burst of log lines, their number over time.
 import { useMemo, useState } from 'react';
+import { useLocation } from 'wouter';
 import type { Ticket } from '../io/contract-alerts';
 import { theme as themeStore } from '../io/theme';
 import { drawnUnit, LOG_ERROR_RATE, unitOfAlert } from '../logic/alert-units';
 import { thresholdWords } from '../logic/alerts';
 import { barsOf } from '../logic/log-bars';
-import { NO_LOG_FILTER } from '../logic/logs';
+import { whenOf } from '../logic/log-time';
+import { logQueryOf, NO_LOG_FILTER } from '../logic/logs';
 import { widened, type Span } from '../logic/range';
 import { episodeBand, isDrawn, metricData, spanAround } from '../logic/ticket-chart';
 import { timeSpan } from '../logic/format';
 import { LogHistogram } from '../views/LogHistogram';
 import { MetricChart } from '../views/MetricChart';
+import { InlineFailure } from '../views/parts';
 import { usePolled, useStore } from './hooks';
 import { useServices } from './services';
 
@@ -59,11 +62,14 @@ function MetricAround({ ticket, now }: { ticket: Ticket; now: number }) {
 
 function LinesAround({ ticket, host }: { ticket: Ticket; host: string }) {
   const { api, clock } = useServices();
+  const [, navigate] = useLocation();
   const span = spanAround(ticket, clock.now());
   const counts = usePolled({
     key: `${ticket.id} ${ticket.resolved_at}`,
     fetch: (signal) => api.lineCounts({ host, ...NO_LOG_FILTER, severity: 'error', span: { from: Math.round(span.from), to: Math.round(span.to) }, cursor: null }, signal),
     nextMs: () => (ticket.resolved_at === null ? FOLLOW_MS : null),
   });
-  return counts.value && <LogHistogram bars={barsOf(counts.value)} words={timeSpan(span.from, span.to)} onZoom={() => undefined} />;
+  if (counts.failure !== null) return <InlineFailure what="The log lines could not be counted" failure={counts.failure} onRetry={counts.retry} />;
+  const look = (from: number, to: number) => navigate(`/hosts/${host}/logs?${logQueryOf({ ...NO_LOG_FILTER, when: whenOf(from, to) })}`);
+  return counts.value && <LogHistogram bars={barsOf(counts.value)} words={`errors and worse, ${timeSpan(span.from, span.to)}`} onZoom={look} />;
 }

@@ -25,7 +25,7 @@ export function TicketPage({ id }: { id: number }) {
   const work = useTicket(id);
   useTitle(work.ticket?.title ?? `Alert ${id}`);
   if (work.ticket) return <Known ticket={work.ticket} work={work} />;
-  if (work.polled.failure !== null) return <TicketFailure id={id} polled={work.polled} />;
+  if (work.polled.failure !== null) return <TicketFailure polled={work.polled} />;
   return (
     <div className="host">
       <LoadingWords>Loading the alert</LoadingWords>
@@ -72,10 +72,10 @@ function Known({ ticket, work }: { ticket: Ticket; work: TicketWork }) {
   );
 }
 
-function TicketFailure({ id, polled }: { id: number; polled: Polled<Ticket> }) {
+function TicketFailure({ polled }: { polled: Polled<Ticket> }) {
   const unknown = polled.failure instanceof ApiError && polled.failure.status === 404;
   return (
-    <Notice icon={<WarningIcon />} title={unknown ? `There is no alert ${id}` : 'The alert could not be loaded'} tone="bad">
+    <Notice icon={<WarningIcon />} title={unknown ? 'There is no such alert' : 'The alert could not be loaded'} tone="bad">
       <p>{failureSentence(polled.failure)}</p>
       <div className="notice-actions">
         <Link className="button" href="/alerts">

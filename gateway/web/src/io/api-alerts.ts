@@ -1,7 +1,7 @@
 // The REST calls of alerting, each named after what it fetches or does. Leaves out when to call them;
 // the hooks in `app/` decide that.
 import { Caller } from './caller';
-import { parseAlertCounts, parseAlertPage, parseSummary, parseTicket, type AlertCounts, type AlertPage, type Summary, type Ticket } from './contract-alerts';
+import { parseAcknowledged, parseAlertPage, parseSummary, parseTicket, type Acknowledged, type AlertPage, type Summary, type Ticket } from './contract-alerts';
 import {
   parseChannel,
   parseChannels,
@@ -81,10 +81,6 @@ export class AlertApi extends Caller {
     return this.get(`/alerts?${query}`, parseAlertPage, signal);
   }
 
-  alertCounts(signal?: AbortSignal): Promise<AlertCounts> {
-    return this.get('/alerts/counts', parseAlertCounts, signal);
-  }
-
   ticket(id: number, signal?: AbortSignal): Promise<Ticket> {
     return this.get(`/alerts/${id}`, parseTicket, signal);
   }
@@ -98,8 +94,8 @@ export class AlertApi extends Caller {
     return this.ask({ method: 'POST', path: `/alerts/${id}/comments`, body: { text } }, parseTicket);
   }
 
-  acknowledgeAll(ids: readonly number[]): Promise<null> {
-    return this.ask({ method: 'POST', path: '/alerts/acknowledge', body: { ids } }, nothing);
+  acknowledgeAll(ids: readonly number[]): Promise<Acknowledged> {
+    return this.ask({ method: 'POST', path: '/alerts/acknowledge', body: { ids } }, parseAcknowledged);
   }
 
   /** Of the week or the month that a moment is in. */

@@ -118,6 +118,12 @@ export interface Summary {
   items: SummaryRow[];
 }
 
+/** What became of many at once. */
+export interface Acknowledged {
+  done: number;
+  refused: { id: number; reason: string }[];
+}
+
 /** What an event of a ticket says besides its host and time. */
 export interface AlertNews {
   id: number | null;
@@ -205,6 +211,8 @@ export const parseSummary: Parse<Summary> = shape<Summary>({
     }),
   ),
 });
+
+export const parseAcknowledged: Parse<Acknowledged> = shape<Acknowledged>({ done: int, refused: list(shape<{ id: number; reason: string }>({ id: int, reason: str })) });
 
 /** The detail of an event; what an older or newer worker does not say is absent. */
 export const parseAlertNews: Parse<AlertNews> = shape<AlertNews>({

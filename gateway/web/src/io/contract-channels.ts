@@ -40,6 +40,9 @@ export interface DeadNotification extends NotificationState {
   channel: string;
   kind: string;
   created_at: number;
+  /** Of the most urgent of the tickets it tells of. */
+  title: string;
+  alert_ids: number[];
 }
 
 export interface DeadPage {
@@ -110,7 +113,7 @@ const stateFields = { id: int, state: str, attempts: int, error: nullable(str), 
 export const parseNotificationState: Parse<NotificationState> = shape<NotificationState>(stateFields);
 
 export const parseDeadPage: Parse<DeadPage> = shape<DeadPage>({
-  items: list(shape<DeadNotification>({ ...stateFields, channel_id: int, channel: str, kind: str, created_at: int })),
+  items: list(shape<DeadNotification>({ ...stateFields, channel_id: int, channel: str, kind: str, created_at: int, title: absentAs('', str), alert_ids: absentAs<number[]>([], list(int)) })),
   next: nullable(str),
 });
 

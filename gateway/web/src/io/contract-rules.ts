@@ -67,6 +67,8 @@ export interface VocabularyMetric {
   name: string;
   unit: string;
   has_instance: boolean;
+  /** Samples of it are stored, so that a rule about it can be tested. */
+  has_samples: boolean;
 }
 
 export interface Vocabulary {
@@ -148,7 +150,7 @@ export const parseRuleVersions: Parse<{ items: RuleVersion[] }> = shape<{ items:
 });
 
 export const parseVocabulary: Parse<Vocabulary> = shape<Vocabulary>({
-  metrics: list(shape<VocabularyMetric>({ name: str, unit: str, has_instance: absentAs(false, bool) })),
+  metrics: list(shape<VocabularyMetric>({ name: str, unit: str, has_instance: absentAs(false, bool), has_samples: absentAs(true, bool) })),
   template_fields: list(str),
 });
 

@@ -26,36 +26,28 @@ function numberOf(detail: Detail, name: string): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
-function flag(detail: Detail, ...names: string[]): boolean | null {
-  const found = names.map((name) => detail[name]).find((value) => typeof value === 'boolean');
-  return typeof found === 'boolean' ? found : null;
-}
-
-const comment = (detail: Detail): string => textOf(detail, 'comment', 'text', 'reason');
+const comment = (detail: Detail): string => textOf(detail, 'comment', 'text');
 
 type Teller = (entry: HistoryEntry, unit: string) => EntryWords;
 
 const TELLERS: Record<string, Teller> = {
-  opened: ({ detail }) => ({ title: 'Opened', more: comment(detail), tone: 'bad' }),
+  opened: ({ detail }, unit) => {
+    const value = numberOf(detail, 'value');
+    return { title: 'Opened', more: value === null ? '' : `at ${amountWords(value, unit)}`, tone: 'bad' };
+  },
   reopened: () => ({ title: 'Open again', more: 'the ticket that had taken its place has ended', tone: 'bad' }),
   acknowledged: ({ detail }) => ({ title: 'Acknowledged', more: comment(detail), tone: 'warm' }),
   unacknowledged: ({ detail }) => ({ title: 'Acknowledgement taken back', more: comment(detail), tone: 'bad' }),
-  resolved: ({ detail, by }) => ({ title: 'Resolved', more: comment(detail) || (by === null ? resolutionWords(textOf(detail, 'resolution', 'how')) : ''), tone: 'good' }),
-  comment: ({ detail }) => ({ title: 'Comment', more: comment(detail), tone: 'plain' }),
+  resolved: ({ detail, by }) => ({ title: 'Resolved', more: comment(detail) || (by === null ? resolutionWords(textOf(detail, 'how')) : ''), tone: 'good' }),
   commented: ({ detail }) => ({ title: 'Comment', more: comment(detail), tone: 'plain' }),
-  priority: ({ detail }) => ({ title: 'Priority changed', more: textOf(detail, 'priority', 'to'), tone: 'plain' }),
-  value: ({ detail }, unit) => ({ title: 'Value', more: amountWords(numberOf(detail, 'value'), unit), tone: 'plain' }),
-  flapping: ({ detail }) =>
-    flag(detail, 'flapping', 'is_flapping') === false
-      ? { title: 'No longer flapping', more: '', tone: 'plain' }
-      : { title: 'Flapping', more: 'it comes and goes: pages are held until it is quiet', tone: 'warm' },
-  silenced: ({ detail }) =>
-    flag(detail, 'silenced', 'is_silenced') === false ? { title: 'No longer silenced', more: '', tone: 'plain' } : { title: 'Silenced', more: 'nobody is paged', tone: 'plain' },
-  superseded: () => ({ title: 'Superseded', more: 'a ticket of a higher priority took its place', tone: 'plain' }),
+  priority: ({ detail }) => ({ title: 'Priority changed', more: textOf(detail, 'priority'), tone: 'plain' }),
+  flapping: () => ({ title: 'Flapping', more: 'it comes and goes: pages are held until it is quiet', tone: 'warm' }),
+  quiet: () => ({ title: 'No longer flapping', more: '', tone: 'plain' }),
+  silenced: () => ({ title: 'Silenced', more: 'nobody is paged', tone: 'plain' }),
+  silence_ended: () => ({ title: 'No longer silenced', more: '', tone: 'plain' }),
   current: () => ({ title: 'No longer late', more: 'the breach goes on now', tone: 'bad' }),
-  escalated: ({ detail }) => ({ title: 'Escalated', more: comment(detail) || 'nobody had acknowledged', tone: 'warm' }),
-  paged: ({ detail }) => ({ title: 'Notified', more: textOf(detail, 'channel', 'kind'), tone: 'plain' }),
-  notified: ({ detail }) => ({ title: 'Notified', more: textOf(detail, 'channel', 'kind'), tone: 'plain' }),
+  notification_retried: ({ detail }) => ({ title: 'Notification sent again', more: textOf(detail, 'channel'), tone: 'plain' }),
+  notification_discarded: ({ detail }) => ({ title: 'Notification discarded', more: textOf(detail, 'channel'), tone: 'plain' }),
 };
 
 export function entryWords(entry: HistoryEntry, unit: string): EntryWords {
@@ -65,7 +57,7 @@ export function entryWords(entry: HistoryEntry, unit: string): EntryWords {
   return { title: `${words.charAt(0).toUpperCase()}${words.slice(1)}`, more: comment(entry.detail), tone: 'plain' };
 }
 
-const KIND_WORDS: Record<string, string> = { opened: 'That it began', escalated: 'That nobody answers', resolved: 'That it ended', reminder: 'A reminder', test: 'A test' };
+const KIND_WORDS: Record<string, string> = { opened: 'That it began', escalated: 'That nobody answers', resolved: 'That it ended', test: 'A test' };
 
 /** What a notification tells. */
 export function notificationWords(kind: string): string {
@@ -76,7 +68,6 @@ const STATE_WORDS: Record<string, readonly [words: string, tone: Tone]> = {
   pending: ['Waiting', 'warm'],
   sent: ['Sent', 'good'],
   dead: ['Given up', 'bad'],
-  discarded: ['Discarded', 'plain'],
 };
 
 export function stateWords(state: string): readonly [words: string, tone: Tone] {

@@ -1,7 +1,7 @@
 // The summary of a week or a month: which of them is looked at, kept in the address, and its totals.
 // Leaves out the clock: now is an argument; and drawing.
 import type { Summary, SummaryRow } from '../io/contract-alerts';
-import { day, duration, MISSING } from './format';
+import { duration, MISSING, utcDay } from './format';
 
 export type Period = 'week' | 'month';
 export type GroupedBy = 'rule' | 'host';
@@ -35,8 +35,9 @@ export function neighbours({ from, to }: Summary, now: number): { before: number
   return { before: from - 1, after: to > now ? null : to };
 }
 
+/** Weeks and months of UTC. */
 export function periodWords({ from, to }: Summary): string {
-  return `${day(from)} – ${day(to - 1)}`;
+  return `${utcDay(from)} – ${utcDay(to - 1)}`;
 }
 
 export interface SummaryTotals {

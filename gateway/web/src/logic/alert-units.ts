@@ -1,6 +1,6 @@
 // In which unit the value of a ticket's metric is. Metrics carry their unit at the end of their names;
 // where the gateway names it, that holds. Leaves out what people type into forms: quantities.ts.
-import { inUnit, MISSING, plain, type Unit } from './format';
+import { count, inUnit, MISSING, plain, type Unit } from './format';
 import { unitSuffix } from './quantities';
 
 /** Metrics that are judged though no sample holds them. */
@@ -13,7 +13,7 @@ const ENDINGS: readonly (readonly [ending: string, unit: string])[] = [
   ['_packets_per_s', 'packets_per_s'],
   ['_errors_per_s', 'packets_per_s'],
   ['_drops_per_s', 'packets_per_s'],
-  ['_lines_per_min', 'lines/min'],
+  ['_lines_per_min', 'lines_per_min'],
   ['_per_s', 'per_s'],
   ['percent', 'percent'],
   ['_bytes', 'bytes'],
@@ -41,9 +41,11 @@ export function drawnUnit(unit: string): Unit {
 export function amountWords(value: number | null, unit: string): string {
   if (value === null) return MISSING;
   const drawn = drawnUnit(unit);
-  if (drawn !== 'plain') return inUnit(drawn, value);
+  // Thresholds are round: "90 %", not "90.0 %".
+  if (drawn !== 'plain') return inUnit(drawn, value).replace(/\.0+(?= )/u, '');
   const suffix = unitSuffix(unit);
-  return suffix === '' ? plain(value) : `${plain(value)} ${suffix}`;
+  const number = Number.isInteger(value) ? count(value) : plain(value);
+  return suffix === '' ? number : `${number} ${suffix}`;
 }
 
 export interface Measured {

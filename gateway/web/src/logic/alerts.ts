@@ -1,6 +1,6 @@
 // The inbox of tickets: what is asked for, kept in the address; and the words for a ticket, its state
 // and how many there are. Leaves out fetching and drawing.
-import { PRIORITIES, type Alert, type AlertCounts, type AlertStatus, type Priority } from '../io/contract-alerts';
+import { PRIORITIES, type Acknowledged, type Alert, type AlertCounts, type AlertStatus, type Priority } from '../io/contract-alerts';
 import { amountWords, unitOfAlert } from './alert-units';
 import { count, duration } from './format';
 import { isHostName } from './letters';
@@ -106,9 +106,7 @@ const RESOLUTIONS: Record<string, string> = {
   superseded: 'A ticket of a higher priority took its place.',
   rule_changed: 'The rule was changed, disabled or deleted.',
   host_removed: 'The host was removed.',
-  by: 'Resolved by hand.',
   by_hand: 'Resolved by hand.',
-  manual: 'Resolved by hand.',
 };
 
 /** How it ended, as a sentence; what is new to this dashboard is shown as it is called. */
@@ -155,6 +153,13 @@ export function byHost(alerts: readonly Alert[]): ReadonlyMap<string, HostAlerts
 
 export function worse(one: Priority, other: Priority): Priority {
   return PRIORITIES.indexOf(one) <= PRIORITIES.indexOf(other) ? one : other;
+}
+
+/** What became of acknowledging many at once. */
+export function acknowledgedWords({ done, refused }: Acknowledged): string {
+  const [first] = refused;
+  const stay = first === undefined ? '' : ` ${alertsWords(refused.length)} could not be: ${first.reason}.`;
+  return `${alertsWords(done)} acknowledged.${stay}`;
 }
 
 /** Which of what is chosen can be acknowledged. */

@@ -1,11 +1,17 @@
 // What a draft of a rule would have done, for people: in a sentence, as strips of time by host, and
 // around the metric of one host. Leaves out running it and drawing.
-import type { Backtest, Episode } from '../io/contract-rules';
+import type { Backtest, ConditionKind, Episode, VocabularyMetric } from '../io/contract-rules';
 import { count, duration } from './format';
 import type { Band } from './gaps';
 import type { Span } from './range';
 
 export const BACKTEST_DAYS = [1, 7, 30] as const;
+
+/** Why there is nothing to test by, or nothing where there is. */
+export function untestable(kind: ConditionKind, metric: string, metrics: readonly VocabularyMetric[]): string {
+  if (kind === 'offline') return 'No sample says when a host was offline.';
+  return metrics.some(({ name, has_samples }) => name === metric.trim() && !has_samples) ? 'Samples do not hold this metric: agents judge it as it happens.' : '';
+}
 
 export function episodesTotal({ episodes, episodes_total }: Backtest): number {
   return Math.max(episodes.length, episodes_total ?? 0);

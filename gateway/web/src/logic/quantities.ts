@@ -77,7 +77,7 @@ const SUFFIXES: Record<string, string> = {
   watts: 'W',
   celsius: '°C',
   s: 's',
-  'lines/min': 'lines/min',
+  lines_per_min: 'lines/min',
 };
 
 /** What stands behind a field, or nothing for a mere number. */

@@ -47,7 +47,7 @@ export function ChannelFormView({ form, isNew, wrong, busy, onForm, onKind, onSa
           {(aria) => <input {...aria} inputMode="numeric" value={form.perMinute} placeholder="30" onChange={(event) => onForm({ ...form, perMinute: event.target.value })} />}
         </FormField>
       </div>
-      <div className="form-row">
+      <div className="form-pairs">
         {fields.map((spec) => (
           <Field key={spec.name} spec={spec} form={form} wrong={wrong} onForm={onForm} />
         ))}
@@ -91,7 +91,7 @@ function Field({ spec, form, wrong, onForm }: FieldProps) {
   const change = (text: string) => onForm({ ...form, texts: { ...form.texts, [name]: text } });
   const isLong = type === 'lines' || type === 'headers' || type === 'template';
   return (
-    <FormField label={optional ? `${words} (optional)` : words} name={name} wrong={wrong} hint={hint} className={isLong ? 'form-wide' : ''}>
+    <FormField label={optional ? `${words} (optional)` : words} name={name} wrong={wrong} hint={hint} className={type === 'template' ? 'form-full' : ''}>
       {(aria) =>
         choices ? (
           <select {...aria} value={value} onChange={(event) => change(event.target.value)}>
@@ -111,7 +111,7 @@ function Field({ spec, form, wrong, onForm }: FieldProps) {
   );
 }
 
-const SOURCE_WORDS: Record<SecretSource, string> = { keep: 'Leave it as it is', value: 'Type it', env: 'From the environment', none: 'None', plain: 'Not secret: it may be shown' };
+const SOURCE_WORDS: Record<SecretSource, string> = { keep: 'Leave it as it is', value: 'Type it', env: 'From the environment', none: 'None', plain: 'Not secret' };
 
 interface SecretFieldProps {
   spec: FieldSpec;
@@ -126,7 +126,7 @@ function SecretField({ spec, draft, wrong, onDraft }: SecretFieldProps) {
   const shown = [...new Set(sources)].filter((source) => source !== 'keep' || draft.source === 'keep');
   const isTyped = draft.source === 'value' || draft.source === 'env' || draft.source === 'plain';
   return (
-    <FormField label={optional ? `${words} (optional)` : words} name={name} wrong={wrong} hint={draft.source === 'keep' ? 'it is stored, and never shown' : draft.source === 'env' ? 'the variable’s name, where the alert workers run' : hint} className="form-wide">
+    <FormField label={optional ? `${words} (optional)` : words} name={name} wrong={wrong} hint={draft.source === 'keep' ? 'it is stored, and never shown' : draft.source === 'env' ? 'the variable’s name, where the alert workers run' : draft.source === 'plain' ? 'it may be shown' : hint}>
       {(aria) => (
         <span className="secret-field">
           <select value={draft.source} aria-label={`Where ${words.toLowerCase()} comes from`} onChange={(event) => onDraft({ source: event.target.value as SecretSource, text: '' })}>

@@ -1,4 +1,5 @@
 // Notifications that were given up: where to, what of, and why.
+import { Link } from 'wouter';
 import type { Channel, DeadNotification } from '../io/contract-channels';
 import { notificationWords } from '../logic/alert-history';
 import { ago, count, moment } from '../logic/format';
@@ -19,7 +20,8 @@ export function DeadList({ items, channels, now, onDeed }: DeadListProps) {
           <div className="channel-what">
             <p>
               <strong className="channel-name">{channels.find(({ id }) => id === one.channel_id)?.name ?? one.channel}</strong>
-              <span className="quiet"> {notificationWords(one.kind)}</span>
+              <span className="quiet"> {notificationWords(one.kind)}: </span>
+              <About notification={one} />
             </p>
             <p className="channel-error">{one.error ?? 'It is not known why.'}</p>
           </div>
@@ -39,5 +41,23 @@ export function DeadList({ items, channels, now, onDeed }: DeadListProps) {
         </li>
       ))}
     </ul>
+  );
+}
+
+/** The ticket, or how many of them. */
+function About({ notification: { title, alert_ids } }: { notification: DeadNotification }) {
+  const [first] = alert_ids;
+  const words = title === '' ? (first === undefined ? 'no alert' : `alert ${first}`) : title;
+  return (
+    <>
+      {first === undefined ? (
+        words
+      ) : (
+        <Link className="text-link" href={`/alerts/${first}`}>
+          {words}
+        </Link>
+      )}
+      {alert_ids.length > 1 && <span className="quiet"> and {count(alert_ids.length - 1)} more</span>}
+    </>
   );
 }

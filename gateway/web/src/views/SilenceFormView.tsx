@@ -32,7 +32,7 @@ export function SilenceFormView(props: SilenceFormViewProps) {
       }}
     >
       <div className="form-row">
-        <FormField label="Hosts" name="selector" wrong={wrong} className="form-wide" hint={`${selectedWords(form.selector, hosts)} Empty: all; role=web, !canary, id=web-*`}>
+        <FormField label="Hosts" name="selector" wrong={wrong} className="form-wide" hint={`${selectedWords(form.selector, hosts)} Empty: all; role=web, !canary or id=db-1`}>
           {(aria) => <input {...aria} value={form.selector} placeholder="all hosts" spellCheck={false} autoCapitalize="off" onChange={(event) => set({ selector: event.target.value })} />}
         </FormField>
         <FormField label="Rule" name="rule_id" wrong={wrong}>
@@ -87,13 +87,13 @@ interface PartProps {
 function Once({ form, wrong, onChange }: PartProps) {
   return (
     <div className="form-row">
-      <FormField label="From" name="starts_at" wrong={wrong} hint="empty: now">
+      <FormField label="From" name="starts_at" wrong={wrong} className="form-moment" hint="empty: now">
         {(aria) => <input {...aria} type="datetime-local" value={form.from} onChange={(event) => onChange({ from: event.target.value })} />}
       </FormField>
       <FormField label="For" name="lasting" wrong={null} hint={QUICK_LASTING.join(', ')}>
         {(aria) => <input {...aria} value={form.lasting} disabled={form.until !== ''} onChange={(event) => onChange({ lasting: event.target.value })} />}
       </FormField>
-      <FormField label="Or until" name="ends_at" wrong={wrong} hint="in this browser’s time zone">
+      <FormField label="Or until" name="ends_at" wrong={wrong} className="form-moment" hint="in this browser’s time zone">
         {(aria) => <input {...aria} type="datetime-local" value={form.until} onChange={(event) => onChange({ until: event.target.value })} />}
       </FormField>
     </div>
@@ -135,7 +135,7 @@ function Recurring({ form, wrong, onChange }: PartProps) {
             </option>
           ))}
         </datalist>
-        <FormField label="Until" name="ends_at" wrong={wrong} hint="empty: for good">
+        <FormField label="Until" name="ends_at" wrong={wrong} className="form-moment" hint="empty: for good">
           {(aria) => <input {...aria} type="datetime-local" value={form.until} onChange={(event) => onChange({ until: event.target.value })} />}
         </FormField>
       </div>

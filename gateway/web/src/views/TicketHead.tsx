@@ -77,7 +77,7 @@ function Superseded({ superseded_by }: { superseded_by: string }) {
   const place = placeOfKey(superseded_by);
   return (
     <p className="inline-warning">
-      A ticket of a higher priority is open for the same, so nobody is paged for this one.
+      A ticket of a higher priority took its place.
       {place && (
         <Link className="button" href={`/alerts?${new URLSearchParams({ rule: place.rule, ...(place.host !== '' && { host: place.host }) })}`}>
           Show it

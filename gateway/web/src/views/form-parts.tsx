@@ -31,13 +31,15 @@ export function FormField({ label, name, wrong, hint, className = '', children }
   const described = useId();
   const bad = isAbout(wrong, name);
   return (
-    <label className={`form-field ${className}`} data-field={name}>
-      <span className="form-label">{label}</span>
-      {children({ 'aria-invalid': bad, 'aria-describedby': described })}
+    <div className={`form-field ${className}`} data-field={name}>
+      <label>
+        <span className="form-label">{label}</span>
+        {children({ 'aria-invalid': bad, 'aria-describedby': described })}
+      </label>
       <span id={described} className={bad ? 'field-error' : 'settings-hint'} role={bad ? 'alert' : undefined}>
         {bad ? wrong?.words : hint}
       </span>
-    </label>
+    </div>
   );
 }
 
