@@ -3,10 +3,11 @@
 // Tells the browser of new critical ones, where somebody asked for that.
 import type { AlertApi } from '../io/api-alerts';
 import { parseFleetEvent } from '../io/contract';
-import { parseAlertNews, type AlertCounts } from '../io/contract-alerts';
+import { parseAlertNews, type Alert, type AlertCounts, type AlertNews } from '../io/contract-alerts';
 import type { Feed } from '../io/feed';
 import { showNotice } from '../io/notices';
 import { Store, type Readable } from '../io/store';
+import { noticesOf } from '../logic/alert-notices';
 import { byHost, type HostAlerts } from '../logic/alerts';
 
 export interface AlertsState {
@@ -25,6 +26,11 @@ const QUIET_MS_MAX = 1_500;
 /** What no event told of, such as a ticket that was removed. */
 const POLL_MS = 60_000;
 
+const RETRY_MS = 5_000;
+
+/** Of a storm only the number is told. */
+const OPENED_MAX = 1_000;
+
 const START: AlertsState = { counts: null, hosts: new Map(), revision: 0 };
 
 const KINDS = ['alert_opened', 'alert_changed', 'alert_resolved'];
@@ -37,6 +43,8 @@ export class AlertService {
   private fetching: AbortController | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private firstNewsAt: number | null = null;
+  /** What was opened since the last answer. */
+  private opened: AlertNews[] = [];
   /** What the last answer was, to tell whether another says something else. */
   private last: string | null = null;
   private open: (path: string) => void = () => undefined;
@@ -72,9 +80,11 @@ export class AlertService {
     for (const leave of this.leave) leave();
     this.leave = [];
     this.fetching?.abort();
+    this.fetching = null;
     clearTimeout(this.timer);
     this.firstNewsAt = null;
     this.last = null;
+    this.opened = [];
     this.store.set(START);
   }
 
@@ -89,15 +99,13 @@ export class AlertService {
   private onEvent(data: unknown): void {
     const event = parseFleetEvent(data);
     if (!KINDS.includes(event.kind)) return;
-    if (event.kind === 'alert_opened') this.tell(event.detail);
+    if (event.kind === 'alert_opened' && this.opened.length < OPENED_MAX) this.opened.push(parseAlertNews(event.detail));
     this.touch();
   }
 
-  private tell(detail: Record<string, unknown>): void {
-    const { id, title, priority } = parseAlertNews(detail);
-    if (priority !== 'critical') return;
-    const path = id === null ? '/alerts' : `/alerts/${id}`;
-    showNotice({ tag: `muster-alert-${id ?? title}`, title: title || 'A critical alert', body: 'A critical alert was opened.', onClick: () => this.open(path) });
+  private tell(alerts: readonly Alert[]): void {
+    for (const { path, ...notice } of noticesOf(this.opened, alerts)) showNotice({ ...notice, onClick: () => this.open(path) });
+    this.opened = [];
   }
 
   private fetchIn(delayMs: number): void {
@@ -105,21 +113,29 @@ export class AlertService {
     this.timer = setTimeout(() => void this.fetch(), delayMs);
   }
 
+  /** One at a time, to its end: in a storm of events none would end otherwise. */
   private async fetch(): Promise<void> {
-    this.fetching?.abort();
+    if (this.fetching) return this.fetchIn(QUIET_MS);
     const fetching = new AbortController();
     this.fetching = fetching;
     const hasNews = this.firstNewsAt !== null;
     this.firstNewsAt = null;
     try {
       const { counts, items } = await this.api.activeAlerts(null, fetching.signal);
+      if (fetching.signal.aborted) return;
       const text = JSON.stringify([counts, items]);
       const differs = this.last !== null && this.last !== text;
       this.last = text;
       this.store.set({ counts, hosts: byHost(items), revision: this.store.get().revision + Number(hasNews || differs) });
+      this.tell(items);
+      this.fetching = null;
+      this.fetchIn(this.firstNewsAt === null ? POLL_MS : QUIET_MS);
     } catch {
+      if (fetching.signal.aborted) return;
       // The pages say what cannot be had; what was known of the counts stays.
+      if (hasNews) this.firstNewsAt ??= Date.now();
+      this.fetching = null;
+      this.fetchIn(RETRY_MS);
     }
-    if (!fetching.signal.aborted) this.fetchIn(POLL_MS);
   }
 }

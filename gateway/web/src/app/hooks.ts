@@ -64,12 +64,16 @@ export function usePolled<T>(options: PollOptions<T>): Polled<T> {
     latest.current = options;
   });
   const { key, again = 0 } = options;
+  const wake = useRef<() => void>(() => undefined);
 
   useEffect(() => {
     if (key === null) return;
     const stopped = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    // A request that is under way is not cut off by what happens meanwhile: in a storm none would end.
+    let [asking, isStale] = [false, false];
     const ask = async (): Promise<void> => {
+      [asking, isStale] = [true, false];
       let delay: number | null = RETRY_MS;
       try {
         const value = await latest.current.fetch(stopped.signal);
@@ -81,14 +85,23 @@ export function usePolled<T>(options: PollOptions<T>): Polled<T> {
         // An outage must not wipe what is on the screen.
         setAnswer((before) => ({ key, value: before.key === key ? before.value : null, failure }));
       }
+      asking = false;
+      if (isStale) delay = 0;
       if (delay !== null) timer = setTimeout(() => void ask(), delay);
     };
     void ask();
+    wake.current = () => {
+      isStale = asking;
+      clearTimeout(timer);
+      if (!asking) void ask();
+    };
     return () => {
       stopped.abort();
       clearTimeout(timer);
+      wake.current = () => undefined;
     };
-  }, [key, tries, again]);
+  }, [key, tries]);
+  useChange(again, () => wake.current());
 
   const current = answer.key === key;
   const shown = current || options.keepPrevious;
@@ -98,6 +111,16 @@ export function usePolled<T>(options: PollOptions<T>): Polled<T> {
     loading: key !== null && !current,
     retry: () => setTries((count) => count + 1),
   };
+}
+
+/** Calls when a number is another than before; not at first. */
+function useChange(number: number, call: () => void): void {
+  const known = useRef(number);
+  useEffect(() => {
+    if (known.current === number) return;
+    known.current = number;
+    call();
+  });
 }
 
 /** Before it stands how many alerts are open. */

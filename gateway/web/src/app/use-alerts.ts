@@ -19,7 +19,7 @@ export function useAlerts(filter: AlertFilter): Pages<AlertPage, Alert> {
   const { status, text, when, ...rest } = filter;
   return usePages({
     key: `?${alertQueryOf(filter)}`,
-    fetch: (cursor, signal) => alertApi.alerts({ ...rest, status: status === 'all' ? '' : status, q: text, label: '', span: whenSpan(when, clock.now()) }, cursor, signal),
+    fetch: (cursor, signal) => alertApi.alerts({ ...rest, status: status === 'all' ? '' : status, q: text, span: whenSpan(when, clock.now()) }, cursor, signal),
     page: (page) => page,
     everyMs: LIST_MS,
     again: revision,

@@ -47,7 +47,6 @@ export interface AlertsQuery {
   host: string;
   rule: string;
   q: string;
-  label: string;
   span: { from: number; to: number | null } | null;
 }
 

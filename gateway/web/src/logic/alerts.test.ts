@@ -1,5 +1,6 @@
 // The inbox: its filter in the address, its counts, and the words for a ticket.
 import { describe, expect, it } from 'vitest';
+import type { Alert } from '../io/contract-alerts';
 import {
   acknowledgeable,
   acknowledgedWords,
@@ -22,6 +23,13 @@ import {
 } from './alerts';
 import { entryWords } from './alert-history';
 import { alert } from './testing-alerts';
+
+const valueSaid = (changes: Partial<Alert>) => `${valueWords(alert(changes))} of ${thresholdWords(alert(changes))}`;
+
+function said(kind: string, by: string | null, detail: Record<string, unknown>): string {
+  const { title, more } = entryWords({ id: 1, at: 1, kind, by, detail }, 'percent');
+  return `${title}|${more}`;
+}
 
 const filterOf = (query: string) => alertFilterFrom(new URLSearchParams(query));
 
@@ -60,13 +68,12 @@ it('warns at the link by the worst of what is not resolved, and of open ones onl
 });
 
 it('says the value and the limit in the unit of the metric', () => {
-  const said = (changes: Parameters<typeof alert>[0]) => `${valueWords(alert(changes))} of ${thresholdWords(alert(changes))}`;
-  expect(said({})).toBe('96.4 % of 90 %');
-  expect(said({ metric: 'network.rx_bytes_per_s', value: 1_572_864, threshold: 1_048_576 })).toBe('1.50 MiB/s of 1 MiB/s');
-  expect(said({ metric: 'logs.error_lines_per_min', value: 1_240, threshold: 100 })).toBe('1,240 lines/min of 100 lines/min');
-  expect(said({ metric: 'host.offline', value: null, threshold: null })).toBe('– of –');
+  expect(valueSaid({})).toBe('96.4 % of 90 %');
+  expect(valueSaid({ metric: 'network.rx_bytes_per_s', value: 1_572_864, threshold: 1_048_576 })).toBe('1.50 MiB/s of 1 MiB/s');
+  expect(valueSaid({ metric: 'logs.error_lines_per_min', value: 1_240, threshold: 100 })).toBe('1,240 lines/min of 100 lines/min');
+  expect(valueSaid({ metric: 'host.offline', value: null, threshold: null })).toBe('– of –');
   // The value of a group is a share of hosts, whatever its metric.
-  expect(said({ metric: 'custom.pool_free', host_id: null, hosts_count: 9, value: 37.5, threshold: 20 })).toBe('37.5 % of 20 %');
+  expect(valueSaid({ metric: 'custom.pool_free', host_id: null, hosts_count: 9, value: 37.5, threshold: 20 })).toBe('37.5 % of 20 %');
 });
 
 it('says whom it is about and for how long', () => {
@@ -108,10 +115,6 @@ it('acknowledges of what was chosen only what is shown and open', () => {
 });
 
 it('tells what happened to a ticket, also what is new to it', () => {
-  const said = (kind: string, by: string | null, detail: Record<string, unknown>) => {
-    const { title, more } = entryWords({ id: 1, at: 1, kind, by, detail }, 'percent');
-    return `${title}|${more}`;
-  };
   expect(said('opened', null, { value: 96.4, threshold: 90 })).toBe('Opened|at 96.4 %');
   expect(said('acknowledged', 'ada', { comment: 'mine' })).toBe('Acknowledged|mine');
   expect(said('commented', 'ada', { text: 'two\nlines' })).toBe('Comment|two\nlines');
