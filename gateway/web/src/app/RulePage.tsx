@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import type { AlertRule } from '../io/contract-rules';
 import { ApiError } from '../io/http';
 import { failureSentence } from '../logic/format';
-import { mayGovern } from '../logic/host-tabs';
+import { mayGovern, mayHandle } from '../logic/host-tabs';
 import { conditionWords, firingWords, lastingWords, selectorWords, type Units } from '../logic/rule-words';
 import { ConfirmDialog } from '../views/ConfirmDialog';
 import { ChevronIcon, WarningIcon } from '../views/icons';
@@ -27,7 +27,7 @@ export function NewRulePage() {
       </Notice>
     );
   }
-  return <Editor rule={null} units={units} onSaved={() => undefined} />;
+  return <Editor rule={null} units={units} mayEdit onSaved={() => undefined} />;
 }
 
 export function RulePage({ id }: { id: number }) {
@@ -38,7 +38,7 @@ export function RulePage({ id }: { id: number }) {
   const rule = saved ?? found.value;
   const role = useRole();
   useTitle(rule?.definition.name ?? 'Rule');
-  if (rule) return mayGovern(role) ? <Editor key={rule.id} rule={rule} units={units} onSaved={setSaved} /> : <ReadOnly rule={rule} units={units} />;
+  if (rule) return mayHandle(role) ? <Editor key={rule.id} rule={rule} units={units} mayEdit={mayGovern(role)} onSaved={setSaved} /> : <ReadOnly rule={rule} units={units} />;
   if (found.failure === null) {
     return (
       <div className="host">
@@ -67,10 +67,12 @@ export function RulePage({ id }: { id: number }) {
 interface EditorProps {
   rule: AlertRule | null;
   units: Units;
+  /** Who may not save can still try what another limit would have done. */
+  mayEdit: boolean;
   onSaved(rule: AlertRule): void;
 }
 
-function Editor({ rule, units, onSaved }: EditorProps) {
+function Editor({ rule, units, mayEdit, onSaved }: EditorProps) {
   const vocabulary = useVocabulary();
   const channels = useChannelNames();
   const { fleet } = useServices();
@@ -78,11 +80,11 @@ function Editor({ rule, units, onSaved }: EditorProps) {
   const work = useRule(rule, units, onSaved);
   return (
     <div className="host">
-      <Head rule={rule} work={work} />
+      <Head rule={rule} work={work} mayEdit={mayEdit} />
       <div className="rule-columns">
         <div className="rule-main">
-          <RuleForm draft={work.draft} wrong={work.wrong} vocabulary={vocabulary} units={units} channels={channels} hosts={[...hosts.values()]} onDraft={work.edit} onSave={work.save}>
-            <RuleEnd work={work} isNew={rule === null} />
+          <RuleForm draft={work.draft} wrong={work.wrong} vocabulary={vocabulary} units={units} channels={channels} hosts={[...hosts.values()]} onDraft={work.edit} onSave={mayEdit ? work.save : () => undefined}>
+            {mayEdit ? <RuleEnd work={work} isNew={rule === null} /> : <p className="settings-hint form-end">Only administrators can save. What you change here can be tried in the backtest.</p>}
           </RuleForm>
           {rule && <Versions rule={rule} units={units} work={work} />}
         </div>
@@ -110,7 +112,7 @@ function Crumbs({ words }: { words: string }) {
   );
 }
 
-function Head({ rule, work }: { rule: AlertRule | null; work: RuleWork }) {
+function Head({ rule, work, mayEdit }: { rule: AlertRule | null; work: RuleWork; mayEdit: boolean }) {
   const [removing, setRemoving] = useState(false);
   const name = rule?.definition.name ?? 'New rule';
   return (
@@ -124,7 +126,7 @@ function Head({ rule, work }: { rule: AlertRule | null; work: RuleWork }) {
             {firingWords(rule)}
           </Link>
         )}
-        {rule && (
+        {rule && mayEdit && (
           <div className="head-deeds">
             <button type="button" className="button" disabled={work.busy} onClick={work.clone}>
               Clone

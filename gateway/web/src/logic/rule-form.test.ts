@@ -48,6 +48,7 @@ it('finds the field that the gateway means', () => {
   expect(ruleField('condition.kind')).toBe('condition.metric');
   expect(ruleField(null)).toBeNull();
   expect(besideField('Condition.threshold is NaN, expected a finite number.', 'condition.threshold')).toBe('It is NaN, expected a finite number.');
+  expect(besideField('Condition.kind: it is metric, group or offline.', 'condition.kind')).toBe('It is metric, group or offline.');
   expect(besideField('the version is old', null)).toBe('The version is old');
 });
 

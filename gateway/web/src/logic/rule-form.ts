@@ -199,6 +199,8 @@ export function writtenRule(rule: RuleDefinition): object {
 
 /** A sentence of the gateway begins with the field's path; beside the field it need not. */
 export function besideField(sentence: string, field: string | null): string {
-  const own = field !== null && sentence.toLowerCase().startsWith(`${field.toLowerCase()} `) ? `It ${sentence.slice(field.length + 1)}` : sentence;
+  const begins = (end: string) => field !== null && sentence.toLowerCase().startsWith(`${field.toLowerCase()}${end}`);
+  const length = field?.length ?? 0;
+  const own = begins(' ') ? `It ${sentence.slice(length + 1)}` : begins(': ') ? sentence.slice(length + 2) : sentence;
   return own.charAt(0).toUpperCase() + own.slice(1);
 }
