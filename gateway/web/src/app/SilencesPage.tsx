@@ -50,7 +50,7 @@ export function SilencesPage() {
           onClose={() => setAdding(false)}
           onAdded={(made) => {
             setAdding(false);
-            setOutcome({ good: true, words: 'Silenced.' });
+            setOutcome({ good: true, words: 'The silence was made.' });
             show(stateOf(made, now));
             silences.retry();
           }}

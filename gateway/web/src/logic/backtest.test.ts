@@ -1,7 +1,7 @@
 // What is made of the answer to a backtest: its sentence, what it leaves out, its strips and bands.
 import { expect, it } from 'vitest';
 import type { Backtest, Episode } from '../io/contract-rules';
-import { backtestLimits, backtestSentence, episodeBands, spanOfEpisode, stripsOf, untestable } from './backtest';
+import { backtestLimits, backtestSentence, episodeBands, isCalm, spanOfEpisode, stripsOf, untestable } from './backtest';
 
 const DAY = 86_400_000;
 
@@ -18,7 +18,9 @@ it('says in one sentence how often, where and whether anybody is paged', () => {
   expect(backtestSentence(result([episode()]))).toBe('It would have fired once on 1 of 4 hosts in 10 d; somebody would have been paged once.');
   expect(backtestSentence(result([episode(), episode({ host: 'db-1' })], { episodes_total: 1_200, pages: 0 }))).toBe('It would have fired 1,200 times on 2 of 4 hosts in 10 d; nobody would have been paged.');
   expect(backtestSentence(result([episode({ host: null })]))).toBe('It would have fired once in 10 d; somebody would have been paged once.');
-  expect(backtestSentence(result([], { samples: 0 }))).toMatch(/nothing can be said/);
+  expect(backtestSentence(result([], { samples: 0 }))).toMatch(/^No sample .* nothing can be said/);
+  expect(backtestSentence(result([], { samples: 0, hosts: 0, hosts_selected: 0 }))).toMatch(/^It selects no host/);
+  expect([isCalm(result([])), isCalm(result([], { samples: 0 })), isCalm(result([episode()]))]).toEqual([true, false, false]);
 });
 
 it('is honest about what it leaves out', () => {

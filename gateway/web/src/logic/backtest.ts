@@ -29,12 +29,18 @@ function hostsWords(number: number): string {
 export function backtestSentence(result: Backtest): string {
   const total = episodesTotal(result);
   const where = `${hostsWords(result.hosts)} in ${duration(result.to - result.from)}`;
+  if (result.hosts_selected === 0) return 'It selects no host: nothing can be said.';
   if (result.samples === 0) return `No sample of its metric is stored of ${where}: nothing can be said.`;
   if (total === 0) return `It would not have fired: ${where} were looked at.`;
   const hosts = new Set(result.episodes.map(({ host }) => host ?? '')).size;
   const whose = result.hosts === 1 || result.episodes.every(({ host }) => host === null) ? '' : ` on ${count(hosts)} of ${hostsWords(result.hosts)}`;
   const paged = result.pages === 0 ? 'nobody would have been paged' : `somebody would have been paged ${times(result.pages)}`;
   return `It would have fired ${times(total)}${whose} in ${duration(result.to - result.from)}; ${paged}.`;
+}
+
+/** It would not have fired, and that was seen. */
+export function isCalm(result: Backtest): boolean {
+  return episodesTotal(result) === 0 && result.samples > 0;
 }
 
 /** What the answer does not cover; nothing where it covers all. */

@@ -3,7 +3,7 @@
 import { useMemo, useState, type ReactNode } from 'react';
 import type { Backtest, Episode } from '../io/contract-rules';
 import { amountWords } from '../logic/alert-units';
-import { backtestLimits, backtestSentence, endOf, stripsOf, type HostStrip } from '../logic/backtest';
+import { backtestLimits, backtestSentence, endOf, isCalm, stripsOf, type HostStrip } from '../logic/backtest';
 import { count, duration, moment, timeSpan } from '../logic/format';
 import { unitIn, type Units } from '../logic/rule-words';
 import { timeTicks } from '../logic/ticks';
@@ -31,7 +31,8 @@ const TICKS_MAX = 5;
 export function BacktestResult(props: BacktestResultProps) {
   const { result, isOld, children } = props;
   const strips = useMemo(() => stripsOf(result), [result]);
-  const calm = result.episodes.length === 0;
+  const calm = isCalm(result);
+  const fired = strips.length > 0;
   return (
     <>
       <p className={calm ? 'plan-sentence backtest-calm' : 'plan-sentence'} role="status" data-testid="backtest-sentence">
@@ -44,9 +45,9 @@ export function BacktestResult(props: BacktestResultProps) {
           {words}
         </p>
       ))}
-      {!calm && <Strips {...props} strips={strips} />}
+      {fired && <Strips {...props} strips={strips} />}
       {children}
-      {!calm && <Episodes {...props} />}
+      {fired && <Episodes {...props} />}
       <p className="settings-hint">
         {count(result.samples)} samples, {moment(result.from)} to {moment(result.to)}, in {result.duration_ms < 1000 ? `${Math.round(result.duration_ms)} ms` : `${(result.duration_ms / 1000).toFixed(1)} s`}.
       </p>
