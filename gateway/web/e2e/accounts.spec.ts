@@ -68,7 +68,7 @@ test('a rule that cannot be is refused by its field', async ({ page }) => {
 
 test('the charts of a range can be kept as CSV', async ({ page }) => {
   await signIn(page);
-  await (await hostRow(page)).getByRole('link').click();
+  await (await hostRow(page)).getByRole('link', { name: stack.host_id, exact: true }).click();
   await expect(page.locator('[data-chart=cpu] canvas')).toBeVisible();
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Download CSV' }).click();

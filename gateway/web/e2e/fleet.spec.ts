@@ -1,5 +1,5 @@
 // The fleet page with the stack's own host in it.
-import { expect, hostRow, overflow, signIn, test } from './dashboard';
+import { expect, hostRow, overflow, signIn, stack, test } from './dashboard';
 
 test('the fleet shows the host online with a CPU value', async ({ page, complaints }) => {
   await signIn(page);
@@ -35,7 +35,7 @@ test.describe('on a phone', () => {
     await signIn(page);
     const row = await hostRow(page);
     expect(await overflow(page)).toBeLessThanOrEqual(0);
-    await row.getByRole('link').click();
+    await row.getByRole('link', { name: stack.host_id, exact: true }).click();
     await expect(page.locator('[data-chart=cpu] canvas')).toBeVisible();
     expect(await overflow(page)).toBeLessThanOrEqual(0);
   });

@@ -3,7 +3,7 @@ import { expect, hostRow, signIn, stack, test } from './dashboard';
 
 test('a row opens the host with its charts, tables and completeness', async ({ page, complaints }) => {
   await signIn(page);
-  await (await hostRow(page)).getByRole('link').click();
+  await (await hostRow(page)).getByRole('link', { name: stack.host_id, exact: true }).click();
   await expect(page.getByRole('heading', { level: 1, name: stack.host_id })).toBeVisible();
   await expect(page).toHaveTitle(new RegExp(stack.host_id));
   for (const chart of ['cpu', 'load', 'memory', 'filesystems', 'disk-io', 'network', 'tcp', 'processes']) {
@@ -17,7 +17,7 @@ test('a row opens the host with its charts, tables and completeness', async ({ p
 
 test('the live chart moves', async ({ page, complaints }) => {
   await signIn(page);
-  await (await hostRow(page)).getByRole('link').click();
+  await (await hostRow(page)).getByRole('link', { name: stack.host_id, exact: true }).click();
   await page.getByTestId('live-toggle').click();
   await expect(page.getByTestId('live-state')).toHaveAttribute('data-phase', 'live');
 
@@ -34,7 +34,7 @@ test('the live chart moves', async ({ page, complaints }) => {
 
 test('a range can be chosen, and dragging in a chart zooms', async ({ page }) => {
   await signIn(page);
-  await (await hostRow(page)).getByRole('link').click();
+  await (await hostRow(page)).getByRole('link', { name: stack.host_id, exact: true }).click();
   await page.getByRole('button', { name: 'Last 6 hours' }).click();
   await expect(page).toHaveURL(/range=6h/);
   const place = page.locator('[data-chart=load] .u-over');

@@ -5,7 +5,7 @@ const PANELS = ['Processes', 'Logs', 'Events', 'System', 'Settings'] as const;
 
 test('each tab opens by its link and by its address', async ({ page, complaints }) => {
   await signIn(page);
-  await (await hostRow(page)).getByRole('link').click();
+  await (await hostRow(page)).getByRole('link', { name: stack.host_id, exact: true }).click();
   const tabs = page.getByRole('navigation', { name: 'Parts of the host' });
   for (const name of PANELS) {
     await tabs.getByRole('link', { name }).click();

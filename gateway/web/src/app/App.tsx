@@ -3,11 +3,15 @@ import { useEffect, useState } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import type { SessionState } from '../io/session';
 import { chooseTheme, theme as themeStore } from '../io/theme';
+import { badgeOf } from '../logic/alerts';
 import { asSentence } from '../logic/format';
 import { markOf } from '../logic/pipeline';
 import { Logo, WarningIcon } from '../views/icons';
 import { Notice } from '../views/parts';
 import { ConnectionBanner, Shell } from '../views/Shell';
+import { AlertSummaryPage } from './AlertSummaryPage';
+import { AlertsPage } from './AlertsPage';
+import { ChannelsPage } from './ChannelsPage';
 import { CompletenessPage } from './CompletenessPage';
 import { DeadLettersPage } from './DeadLettersPage';
 import { FleetPage } from './FleetPage';
@@ -15,9 +19,14 @@ import { LogsPage, SettingsPage } from './FleetPages';
 import { HostPage } from './HostPage';
 import { useStore, useTitle } from './hooks';
 import { PipelinePage } from './PipelinePage';
+import { NewRulePage, RulePage } from './RulePage';
+import { RulesPage } from './RulesPage';
 import { useServices } from './services';
 import { SignInPage } from './SignInPage';
+import { SilencesPage } from './SilencesPage';
 import { StoragePage } from './StoragePage';
+import { TicketPage } from './TicketPage';
+import { useAlertCounts } from './use-alerts';
 import { PipelineContext, useWatchedPipeline } from './use-pipeline';
 
 export function App() {
@@ -33,32 +42,60 @@ function SignedIn({ state }: { state: Extract<SessionState, { phase: 'signed_in'
   const link = useStore(feed.link);
   const theme = useStore(themeStore);
   const pipeline = useWatchedPipeline();
+  const counts = useAlertCounts();
+  useOpenedTickets();
   return (
     <Shell
       account={state.account}
       connection={link.status}
       theme={theme}
       mark={markOf(pipeline.value)}
+      badge={badgeOf(counts)}
       onTheme={() => chooseTheme(theme === 'dark' ? 'light' : 'dark')}
       onSignOut={() => void session.signOut()}
     >
       {link.status === 'away' && <Away />}
       <ScrollToTop />
       <PipelineContext value={pipeline}>
-        <Switch>
-          <Route path="/" component={FleetPage} />
-          <Route path="/logs" component={LogsPage} />
-          <Route path="/pipeline" component={PipelinePage} />
-          <Route path="/pipeline/dead-letters" component={DeadLettersPage} />
-          <Route path="/completeness" component={CompletenessPage} />
-          <Route path="/storage" component={StoragePage} />
-          <Route path="/settings" component={SettingsPage} />
-          <Route path="/hosts/:id/:tab?">{({ id, tab }) => <HostPage key={id} id={id} tab={tab} />}</Route>
-          <Route component={NoSuchPage} />
-        </Switch>
+        <Pages />
       </PipelineContext>
     </Shell>
   );
+}
+
+function Pages() {
+  return (
+    <Switch>
+      <Route path="/" component={FleetPage} />
+      <Route path="/alerts" component={AlertsPage} />
+      <Route path="/alerts/rules" component={RulesPage} />
+      <Route path="/alerts/rules/new" component={NewRulePage} />
+      <Route path="/alerts/rules/:id">{({ id }) => (isNumber(id) ? <RulePage key={id} id={Number(id)} /> : <NoSuchPage />)}</Route>
+      <Route path="/alerts/silences" component={SilencesPage} />
+      <Route path="/alerts/channels" component={ChannelsPage} />
+      <Route path="/alerts/summary" component={AlertSummaryPage} />
+      <Route path="/alerts/:id">{({ id }) => (isNumber(id) ? <TicketPage key={id} id={Number(id)} /> : <NoSuchPage />)}</Route>
+      <Route path="/logs" component={LogsPage} />
+      <Route path="/pipeline" component={PipelinePage} />
+      <Route path="/pipeline/dead-letters" component={DeadLettersPage} />
+      <Route path="/completeness" component={CompletenessPage} />
+      <Route path="/storage" component={StoragePage} />
+      <Route path="/settings" component={SettingsPage} />
+      <Route path="/hosts/:id/:tab?">{({ id, tab }) => <HostPage key={id} id={id} tab={tab} />}</Route>
+      <Route component={NoSuchPage} />
+    </Switch>
+  );
+}
+
+function isNumber(id: string): boolean {
+  return /^\d{1,15}$/u.test(id);
+}
+
+/** A click on a notification of the browser leads to its ticket. */
+function useOpenedTickets(): void {
+  const { alerts } = useServices();
+  const [, navigate] = useLocation();
+  useEffect(() => alerts.opensWith(navigate), [alerts, navigate]);
 }
 
 /** A blink of the network is not worth a banner. */

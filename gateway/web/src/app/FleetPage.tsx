@@ -36,7 +36,8 @@ function queryOf(filter: Filter, order: Order): URLSearchParams {
 }
 
 export function FleetPage() {
-  const { fleet: service } = useServices();
+  const { fleet: service, alerts: alertService } = useServices();
+  const { hosts: alerts } = useStore(alertService.state);
   const { fleet, loaded, failure } = useStore(service.state);
   const [query, setQuery] = useSearchParams();
   const { filter, order } = useMemo(() => viewFrom(query), [query]);
@@ -66,7 +67,7 @@ export function FleetPage() {
       {ids.length === 0 ? (
         <NothingFound onClear={() => show(NO_FILTER, order)} />
       ) : (
-        <FleetTable ids={ids} hosts={fleet.hosts} order={order} now={now} compact={compact} onSort={onSort} />
+        <FleetTable ids={ids} hosts={fleet.hosts} alerts={alerts} order={order} now={now} compact={compact} onSort={onSort} />
       )}
     </>
   );

@@ -18,6 +18,7 @@ import { NowCards } from '../views/NowCards';
 import { LoadingWords, Notice, Skeleton } from '../views/parts';
 import { RichTables } from '../views/RichTables';
 import { EventsPanel } from './EventsPanel';
+import { HostAlertsPanel } from './HostAlertsPanel';
 import { HostCharts } from './HostCharts';
 import { useNow, useRole, useStore, useTitle, type Polled } from './hooks';
 import { LogsPanel } from './LogsPanel';
@@ -54,6 +55,7 @@ function KnownHost({ detail, host, tab }: { detail: HostDetail; host: Host; tab:
   return (
     <div className="host" data-host={host.id}>
       <HostHeader host={host} completeness={completeness.value} now={now} />
+      <HostAlertsPanel id={host.id} now={now} />
       <HostTabs id={host.id} tab={tab} tabs={tabsFor(role)} />
       {tab === 'overview' && <Overview detail={detail} host={host} now={now} lacking={completeness.value !== null && !judge(completeness.value).complete} />}
       {tab === 'processes' && <ProcessesPanel id={host.id} now={now} />}

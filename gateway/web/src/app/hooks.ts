@@ -2,6 +2,7 @@
 // page's title and a media query. Leaves out anything about hosts.
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { Readable } from '../io/store';
+import { titleMark } from '../logic/alerts';
 import { useServices } from './services';
 
 export function useStore<T>(store: Readable<T>): T {
@@ -42,6 +43,8 @@ export interface PollOptions<T> {
   nextMs(value: T): number | null;
   /** Keep showing the last key's value until the new one is there. */
   keepPrevious?: boolean;
+  /** Asked again whenever it changes, without forgetting what is shown. */
+  again?: number;
 }
 
 /** How soon a failed request is tried again. */
@@ -60,13 +63,17 @@ export function usePolled<T>(options: PollOptions<T>): Polled<T> {
   useEffect(() => {
     latest.current = options;
   });
-  const { key } = options;
+  const { key, again = 0 } = options;
+  const wake = useRef<() => void>(() => undefined);
 
   useEffect(() => {
     if (key === null) return;
     const stopped = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    // A request that is under way is not cut off by what happens meanwhile: in a storm none would end.
+    let [asking, isStale] = [false, false];
     const ask = async (): Promise<void> => {
+      [asking, isStale] = [true, false];
       let delay: number | null = RETRY_MS;
       try {
         const value = await latest.current.fetch(stopped.signal);
@@ -78,14 +85,23 @@ export function usePolled<T>(options: PollOptions<T>): Polled<T> {
         // An outage must not wipe what is on the screen.
         setAnswer((before) => ({ key, value: before.key === key ? before.value : null, failure }));
       }
+      asking = false;
+      if (isStale) delay = 0;
       if (delay !== null) timer = setTimeout(() => void ask(), delay);
     };
     void ask();
+    wake.current = () => {
+      isStale = asking;
+      clearTimeout(timer);
+      if (!asking) void ask();
+    };
     return () => {
       stopped.abort();
       clearTimeout(timer);
+      wake.current = () => undefined;
     };
   }, [key, tries]);
+  useChange(again, () => wake.current());
 
   const current = answer.key === key;
   const shown = current || options.keepPrevious;
@@ -97,10 +113,23 @@ export function usePolled<T>(options: PollOptions<T>): Polled<T> {
   };
 }
 
-export function useTitle(title: string): void {
+/** Calls when a number is another than before; not at first. */
+function useChange(number: number, call: () => void): void {
+  const known = useRef(number);
   useEffect(() => {
-    document.title = `${title} · Muster`;
-  }, [title]);
+    if (known.current === number) return;
+    known.current = number;
+    call();
+  });
+}
+
+/** Before it stands how many alerts are open. */
+export function useTitle(title: string): void {
+  const { alerts } = useServices();
+  const mark = titleMark(useStore(alerts.state).counts);
+  useEffect(() => {
+    document.title = `${mark}${title} · Muster`;
+  }, [mark, title]);
 }
 
 export function useMedia(query: string): boolean {

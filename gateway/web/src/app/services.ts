@@ -1,10 +1,12 @@
-// Builds what lives as long as the page: the session, the REST calls, the feed and the fleet, each
+// Builds what lives as long as the page: the session, the REST calls, the feed, the fleet and its alerts, each
 // handed what it needs. Leaves out React but for the context through which the hooks find them.
 import { createContext, useContext } from 'react';
 import { Api } from '../io/api';
+import { AlertApi } from '../io/api-alerts';
 import { Feed } from '../io/feed';
 import { Session } from '../io/session';
 import { retryDelayMs } from '../logic/backoff';
+import { AlertService } from './alert-service';
 import { FleetService } from './fleet-service';
 import { GatewayClock } from './gateway-clock';
 
@@ -14,6 +16,8 @@ export interface Services {
   feed: Feed;
   clock: GatewayClock;
   fleet: FleetService;
+  alertApi: AlertApi;
+  alerts: AlertService;
 }
 
 export function buildServices(): Services {
@@ -26,19 +30,26 @@ export function buildServices(): Services {
   });
   const clock = new GatewayClock();
   const fleet = new FleetService(api, feed, clock);
-  followSession(session, feed, fleet);
-  return { session, api, feed, clock, fleet };
+  const alertApi = new AlertApi(session);
+  const alerts = new AlertService(alertApi, feed);
+  followSession(session, feed, [fleet, alerts]);
+  return { session, api, feed, clock, fleet, alertApi, alerts };
 }
 
-/** The feed and the fleet run exactly while somebody is signed in. */
-function followSession(session: Session, feed: Feed, fleet: FleetService): void {
+/** What runs exactly while somebody is signed in. */
+interface Running {
+  start(): void;
+  stop(): void;
+}
+
+function followSession(session: Session, feed: Feed, watchers: readonly Running[]): void {
   session.state.subscribe(() => {
     const { phase } = session.state.get();
     if (phase === 'signed_in') {
       feed.start();
-      fleet.start();
+      for (const watcher of watchers) watcher.start();
     } else if (phase === 'signed_out') {
-      fleet.stop();
+      for (const watcher of watchers) watcher.stop();
       feed.stop();
     }
   });

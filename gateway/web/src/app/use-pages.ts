@@ -12,6 +12,8 @@ export interface PagesOptions<P, T> {
   everyMs: number;
   /** Whether the first page is asked for again by itself; always, if absent. */
   repeats?(first: P): boolean;
+  /** The first page is asked for again whenever it changes. */
+  again?: number;
 }
 
 export interface Pages<P, T> {
@@ -27,11 +29,13 @@ export interface Pages<P, T> {
   moreBusy: boolean;
   /** Asks again for what could not be had. */
   retry(): void;
+  /** Older ones were added: what is shown does not follow the newest any more. */
+  isFixed: boolean;
   /** All that is shown is asked for anew. */
   restart(): void;
 }
 
-export function usePages<P, T>({ key, fetch, page, everyMs, repeats = () => true }: PagesOptions<P, T>): Pages<P, T> {
+export function usePages<P, T>({ key, fetch, page, everyMs, repeats = () => true, again = 0 }: PagesOptions<P, T>): Pages<P, T> {
   const [paging, setPaging] = useState<Paging<P, T>>(() => onlyFirst(key));
   // Who comes back to what was asked before wants what is there now.
   if (paging.key !== key) setPaging(onlyFirst(key));
@@ -40,6 +44,7 @@ export function usePages<P, T>({ key, fetch, page, everyMs, repeats = () => true
     key,
     fetch: (signal) => fetch(null, signal),
     nextMs: (newest) => (mine.added || !repeats(newest) ? null : everyMs),
+    again,
   });
   const last = mine.added ? mine.added.last : first.value;
   const cursor = last && page(last).next;
@@ -64,10 +69,11 @@ export function usePages<P, T>({ key, fetch, page, everyMs, repeats = () => true
     failure: first.failure ?? furtherFailure,
     more: cursor === null ? null : () => void more(),
     moreBusy: mine.asking !== null,
+    isFixed: mine.added !== null,
     retry: () => {
-      const again = toRetry(first.failure, furtherFailure);
-      if (again.first) first.retry();
-      if (again.further) void more();
+      const wanted = toRetry(first.failure, furtherFailure);
+      if (wanted.first) first.retry();
+      if (wanted.further) void more();
     },
     restart: () => {
       setPaging((now) => onlyFirst(now.key));

@@ -1,5 +1,6 @@
 // The gateway's REST calls that the dashboard makes, each named after what it fetches.
 // Leaves out when to call them; the hooks in `app/` decide that.
+import { Caller } from './caller';
 import {
   parseAgent,
   parseInventory,
@@ -59,9 +60,6 @@ import {
   type Rule,
   type Storage,
 } from './contract-storage';
-import type { Parse } from './guards';
-import { ApiError, call, callFile, type Call } from './http';
-import type { Session } from './session';
 
 /** The most the gateway gives at once: the fewest round trips for a large fleet. */
 const HOSTS_PER_PAGE = 1000;
@@ -146,13 +144,7 @@ function settingsPath(id: string | null): string {
   return id === null ? '/agent-settings' : `${hostPath(id)}/settings`;
 }
 
-export class Api {
-  private readonly session: Session;
-
-  constructor(session: Session) {
-    this.session = session;
-  }
-
+export class Api extends Caller {
   hosts(cursor: string | null, signal?: AbortSignal): Promise<HostPage> {
     const query = new URLSearchParams({ limit: String(HOSTS_PER_PAGE) });
     if (cursor !== null) query.set('cursor', cursor);
@@ -175,7 +167,7 @@ export class Api {
   /** The same as a table to keep. */
   metricsFile(id: string, wanted: MetricsQuery): Promise<Blob> {
     const path = `${hostPath(id)}/metrics?${metricsQuery(wanted)}&format=csv`;
-    return this.signedIn((token) => callFile({ method: 'GET', path, token }));
+    return this.file(path);
   }
 
   /** Of all time, or of what was written within a span. */
@@ -288,25 +280,5 @@ export class Api {
   handleLetters(deed: LetterDeed, { stream, reason, host }: LettersQuery, cursor: string | null): Promise<BulkAnswer> {
     const body = Object.fromEntries(filled({ stream, reason, host, cursor: cursor ?? '' }));
     return this.ask({ method: 'POST', path: `/dead-letters/${deed}`, body }, parseBulkAnswer);
-  }
-
-  private get<T>(path: string, parse: Parse<T>, signal?: AbortSignal): Promise<T> {
-    return this.ask({ method: 'GET', path, ...(signal && { signal }) }, parse);
-  }
-
-  private ask<T>(request: Call, parse: Parse<T>): Promise<T> {
-    return this.signedIn((token) => call({ ...request, token }, parse));
-  }
-
-  private async signedIn<T>(request: (token: string) => Promise<T>): Promise<T> {
-    const once = async () => request(await this.session.freshToken());
-    try {
-      return await once();
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 401) throw error;
-      // The gateway no longer takes this token, for instance after a change of its key.
-      await this.session.renew();
-      return once();
-    }
   }
 }

@@ -25,6 +25,12 @@ describe('an event in words', () => {
   });
 });
 
+it('leads from an event to its ticket, where it says which', () => {
+  const opened = event('alert_opened', { id: 4, title: 'CPU of web-3', priority: 'critical', status: 'open' });
+  expect(eventWords(opened)).toEqual({ title: 'Alert opened', more: 'CPU of web-3 (critical, open)', tone: 'bad', href: '/alerts/4' });
+  expect(eventWords(event('alert_resolved'))).toEqual({ title: 'Alert resolved', more: '', tone: 'good' });
+});
+
 describe('availability', () => {
   const day: Availability = {
     from: 0,

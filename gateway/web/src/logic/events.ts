@@ -10,6 +10,8 @@ export interface EventWords {
   title: string;
   more: string;
   tone: Tone;
+  /** The page that has more of it. */
+  href?: string;
 }
 
 /** The kinds a list can be narrowed to. */
@@ -21,6 +23,9 @@ export const EVENT_KINDS: readonly (readonly [kind: string, words: string])[] = 
   ['gap_lost', 'Messages lost'],
   ['dead_letters_retried', 'Dead letters retried'],
   ['dead_letters_discarded', 'Dead letters discarded'],
+  ['alert_opened', 'Alert opened'],
+  ['alert_changed', 'Alert changed'],
+  ['alert_resolved', 'Alert resolved'],
 ];
 
 type Detail = HostEvent['detail'];
@@ -46,6 +51,14 @@ function letters(detail: Detail): string {
   return `${count(number)} ${number === 1 ? 'dead letter' : 'dead letters'}`;
 }
 
+/** The ticket of an event. */
+function ticket(detail: Detail): Pick<EventWords, 'more' | 'href'> {
+  const id = numberOf(detail, 'id');
+  const [priority, status] = [textOf(detail, 'priority'), textOf(detail, 'status')];
+  const states = [priority, status].filter((word) => word !== '').join(', ');
+  return { more: `${textOf(detail, 'title')}${states === '' ? '' : ` (${states})`}`, ...(id !== null && { href: `/alerts/${id}` }) };
+}
+
 const WORDS: Record<string, (event: HostEvent) => EventWords> = {
   online: ({ detail }) => {
     const away = numberOf(detail, 'away_ms');
@@ -63,6 +76,9 @@ const WORDS: Record<string, (event: HostEvent) => EventWords> = {
     return { title: 'Messages repaired', more: `${ofMessages(detail)}, here now${attempts > 1 ? `, after ${count(attempts)} attempts` : ''}`, tone: 'good' };
   },
   gap_lost: ({ detail }) => ({ title: 'Messages lost', more: `${ofMessages(detail)}: ${causeWords(textOf(detail, 'cause'))}`, tone: 'bad' }),
+  alert_opened: ({ detail }) => ({ title: 'Alert opened', ...ticket(detail), tone: 'bad' }),
+  alert_changed: ({ detail }) => ({ title: 'Alert changed', ...ticket(detail), tone: 'warm' }),
+  alert_resolved: ({ detail }) => ({ title: 'Alert resolved', ...ticket(detail), tone: 'good' }),
   dead_letters_retried: ({ detail }) => ({ title: 'Dead letters retried', more: `${letters(detail)}, by ${textOf(detail, 'by')}`, tone: 'plain' }),
   dead_letters_discarded: ({ detail }) => ({ title: 'Dead letters discarded', more: `${letters(detail)}, by ${textOf(detail, 'by')}`, tone: 'plain' }),
 };

@@ -98,10 +98,12 @@ export function gapStory(gap: Gap): string {
   return asked === '' ? 'not asked for yet, or its host does not answer' : `${asked}, to be asked for again`;
 }
 
-/** A stretch of time of which samples are missing. */
+/** A stretch of time over a chart: of which samples are missing, unless its tone says otherwise. */
 export interface Band extends Span {
   lost: boolean;
   words: string;
+  /** Not samples that are missing, but a time in which something held. */
+  tone?: 'episode';
 }
 
 /** Closer than this on a chart two gaps are one; as a part of what is shown. */

@@ -15,7 +15,12 @@ export function maySet(role: string): boolean {
   return role === 'admin' || role === 'operator';
 }
 
-/** How long data is kept is an administrator's to say. */
+/** Tickets are operators' work. */
+export function mayHandle(role: string): boolean {
+  return maySet(role);
+}
+
+/** What is a breach, who is told of it and when, and how long data is kept is an administrator's to say. */
 export function mayGovern(role: string): boolean {
   return role === 'admin';
 }

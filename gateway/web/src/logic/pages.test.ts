@@ -6,7 +6,7 @@ const words = (role: string) => pagesFor(role).map((page) => page.words);
 const current = (path: string) => pagesFor('admin').flatMap((page) => (currentOf(page, path) ? [`${page.words} ${currentOf(page, path)}`] : []));
 
 it('leaves the settings to those who may change them', () => {
-  expect(words('viewer')).toEqual(['Fleet', 'Logs', 'Pipeline', 'Completeness', 'Storage']);
+  expect(words('viewer')).toEqual(['Fleet', 'Alerts', 'Logs', 'Pipeline', 'Completeness', 'Storage']);
   expect(words('operator')).toContain('Settings');
 });
 

@@ -8,6 +8,7 @@ export interface PageLink {
 
 const PAGES: readonly PageLink[] = [
   { href: '/', words: 'Fleet' },
+  { href: '/alerts', words: 'Alerts' },
   { href: '/logs', words: 'Logs' },
   { href: '/pipeline', words: 'Pipeline' },
   { href: '/completeness', words: 'Completeness' },

@@ -1,4 +1,5 @@
 // What became of a host, newest first, in words; narrowed to a kind if one is chosen.
+import { Link } from 'wouter';
 import type { HostEvent } from '../io/contract';
 import { EVENT_KINDS, eventWords } from '../logic/events';
 import { ago, clockTime, day, moment } from '../logic/format';
@@ -44,7 +45,7 @@ export function EventList({ events, loading, kind, now, onKind }: EventListProps
 }
 
 function Row({ event, now }: { event: HostEvent; now: number }) {
-  const { title, more, tone } = eventWords(event);
+  const { title, more, tone, href } = eventWords(event);
   return (
     <li className="event" data-kind={event.kind}>
       <time dateTime={new Date(event.at).toISOString()} title={moment(event.at)}>
@@ -54,7 +55,15 @@ function Row({ event, now }: { event: HostEvent; now: number }) {
         <span className="event-dot" aria-hidden="true" />
         {title}
       </span>
-      <span className="event-more">{more}</span>
+      <span className="event-more">
+        {href === undefined ? (
+          more
+        ) : (
+          <Link className="text-link" href={href}>
+            {more}
+          </Link>
+        )}
+      </span>
       <span className="event-ago">{ago(event.at, now)}</span>
     </li>
   );

@@ -3,6 +3,7 @@
 import { memo } from 'react';
 import { Link } from 'wouter';
 import type { Host, Latest } from '../io/contract';
+import { alertsWords, PRIORITY_WORDS, type HostAlerts } from '../logic/alerts';
 import { memoryPercent } from '../logic/fleet-order';
 import { ago, bytes, bytesPerSecond, celsius, duration, load, MISSING, moment, orMissing } from '../logic/format';
 import { Meter, Status } from './parts';
@@ -12,19 +13,22 @@ export interface FleetRowProps {
   /** Position in the whole list, from 1, for assistive technology. */
   position: number;
   seen: string;
+  /** What is not resolved of it. */
+  alerts: HostAlerts | null;
 }
 
 export function lastSeen(host: Host, now: number): string {
   return ago(host.last_seen_at, now);
 }
 
-export const FleetRow = memo(function FleetRow({ host, position, seen }: FleetRowProps) {
+export const FleetRow = memo(function FleetRow({ host, position, seen, alerts }: FleetRowProps) {
   return (
     <div role="row" aria-rowindex={position + 1} className={`fleet-row fleet-row-${host.status}`} data-host={host.id}>
       <div role="cell" className="cell-host">
         <Link href={`/hosts/${host.id}`} className="row-link" title={host.id}>
           {host.id}
         </Link>
+        {alerts && <AlertLink host={host.id} alerts={alerts} />}
       </div>
       <div role="cell" className="cell-status">
         <Status status={host.status} />
@@ -36,6 +40,16 @@ export const FleetRow = memo(function FleetRow({ host, position, seen }: FleetRo
     </div>
   );
 });
+
+function AlertLink({ host, alerts: { number, worst } }: { host: string; alerts: HostAlerts }) {
+  const words = `${alertsWords(number)}, the worst ${PRIORITY_WORDS[worst].toLowerCase()}`;
+  return (
+    <Link href={`/alerts?host=${host}`} className={`host-alerts host-alerts-${worst}`} title={words} data-testid="host-alerts">
+      <span aria-hidden="true">{number}</span>
+      <span className="visually-hidden">{words}</span>
+    </Link>
+  );
+}
 
 function Figures({ latest, memory }: { latest: Latest | null; memory: number | null }) {
   const memoryTitle = latest ? `${orMissing(latest.memory_used_bytes, bytes)} of ${orMissing(latest.memory_total_bytes, bytes)}` : '';

@@ -2,6 +2,7 @@
 // hosts scroll like fifty. The page itself scrolls; rows have one fixed height per layout.
 import { useEffect, useRef, useState } from 'react';
 import type { Host } from '../io/contract';
+import type { HostAlerts } from '../logic/alerts';
 import type { Order, SortKey } from '../logic/fleet-order';
 import { visibleRows, type RowWindow } from '../logic/window';
 import { COLUMNS } from './fleet-columns';
@@ -10,6 +11,7 @@ import { FleetRow, lastSeen } from './FleetRow';
 export interface FleetTableProps {
   ids: readonly string[];
   hosts: ReadonlyMap<string, Host>;
+  alerts: ReadonlyMap<string, HostAlerts>;
   order: Order;
   now: number;
   /** Cards instead of rows. */
@@ -21,7 +23,7 @@ export interface FleetTableProps {
 const ROW_HEIGHT = 40;
 const CARD_HEIGHT = 116;
 
-export function FleetTable({ ids, hosts, order, now, compact, onSort }: FleetTableProps) {
+export function FleetTable({ ids, hosts, alerts, order, now, compact, onSort }: FleetTableProps) {
   const rowHeight = compact ? CARD_HEIGHT : ROW_HEIGHT;
   const body = useRef<HTMLDivElement>(null);
   const { first, end } = useRowWindow(body, rowHeight, ids.length);
@@ -38,7 +40,7 @@ export function FleetTable({ ids, hosts, order, now, compact, onSort }: FleetTab
         <div style={{ transform: `translateY(${first * rowHeight}px)` }}>
           {ids.slice(first, end).map((id, index) => {
             const host = hosts.get(id);
-            return host && <FleetRow key={id} host={host} position={first + index + 1} seen={lastSeen(host, now)} />;
+            return host && <FleetRow key={id} host={host} position={first + index + 1} seen={lastSeen(host, now)} alerts={alerts.get(id) ?? null} />;
           })}
         </div>
       </div>

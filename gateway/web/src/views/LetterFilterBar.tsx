@@ -1,8 +1,8 @@
 // What is asked for among the dead letters, and, for who may, the two things that can be done to all
 // of them.
-import { useEffect, useState } from 'react';
 import { isFiltered, isHostName, LETTER_STREAMS, type Deed, type LetterFilter } from '../logic/letters';
 import { SearchField } from './SearchField';
+import { useTyped } from './use-typed';
 
 export interface LetterFilterBarProps {
   filter: LetterFilter;
@@ -11,9 +11,6 @@ export interface LetterFilterBarProps {
   onFilter(filter: LetterFilter): void;
   onAll(deed: Deed): void;
 }
-
-/** A pause in typing: each letter would be a look through all of them. */
-const TYPING_MS = 300;
 
 export function LetterFilterBar({ filter, mayAct, busy, onFilter, onAll }: LetterFilterBarProps) {
   const [host, setHost] = useTyped(filter.host, (text) => (text === '' || isHostName(text)) && onFilter({ ...filter, host: text }));
@@ -60,21 +57,4 @@ function ForAll({ busy, offered, onAll }: { busy: boolean; offered: boolean; onA
       </button>
     </div>
   );
-}
-
-/** Text that is told after a pause in typing, and follows when it is changed elsewhere. */
-function useTyped(told: string, tell: (text: string) => unknown): [string, (text: string) => void] {
-  const [text, setText] = useState(told);
-  const [heard, setHeard] = useState(told);
-  if (heard !== told) {
-    setHeard(told);
-    setText(told);
-  }
-  useEffect(() => {
-    const wanted = text.trim();
-    if (wanted === told) return;
-    const timer = setTimeout(() => tell(wanted), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [text, told, tell]);
-  return [text, setText];
 }

@@ -2,12 +2,20 @@
 // be scrolled, and the current one is in sight.
 import { useEffect, useRef } from 'react';
 import { Link, useLocation } from 'wouter';
+import type { AlertBadge } from '../logic/alerts';
+import { count } from '../logic/format';
 import { currentOf, pagesFor } from '../logic/pages';
 import type { Mark } from '../logic/pipeline';
 
-export function PageLinks({ role, mark }: { role: string; mark: Mark | null }) {
+export interface PageLinksProps {
+  role: string;
+  mark: Mark | null;
+  badge: AlertBadge | null;
+}
+
+export function PageLinks({ role, mark, badge }: PageLinksProps) {
   const [path] = useLocation();
-  const marked = mark !== null;
+  const marked = mark !== null || badge !== null;
   const row = useRef<HTMLElement>(null);
   useEffect(() => {
     const current = row.current?.querySelector<HTMLElement>('[aria-current]');
@@ -17,9 +25,10 @@ export function PageLinks({ role, mark }: { role: string; mark: Mark | null }) {
   return (
     <nav ref={row} className="top-nav" aria-label="Pages">
       {pagesFor(role).map((page) => (
-        <Link key={page.href} href={page.href} aria-current={currentOf(page, path)} title={page.href === '/pipeline' ? mark?.words : undefined}>
+        <Link key={page.href} href={page.href} aria-current={currentOf(page, path)} title={page.href === '/pipeline' ? mark?.words : page.href === '/alerts' ? badge?.words : undefined}>
           {page.words}
           {page.href === '/pipeline' && mark && <MarkDot mark={mark} />}
+          {page.href === '/alerts' && badge && <Badge badge={badge} />}
         </Link>
       ))}
     </nav>
@@ -30,6 +39,15 @@ function MarkDot({ mark }: { mark: Mark }) {
   return (
     <span className={`nav-mark nav-mark-${mark.tone}`} data-testid="pipeline-mark">
       <span className="visually-hidden">: {mark.words}</span>
+    </span>
+  );
+}
+
+function Badge({ badge: { number, tone, words } }: { badge: AlertBadge }) {
+  return (
+    <span className={`nav-badge nav-badge-${tone}`} data-testid="alert-badge">
+      <span aria-hidden="true">{count(number)}</span>
+      <span className="visually-hidden">: {words}</span>
     </span>
   );
 }

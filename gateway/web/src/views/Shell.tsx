@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { Account } from '../io/contract';
+import type { AlertBadge } from '../logic/alerts';
 import type { Mark } from '../logic/pipeline';
 import { Logo, MoonIcon, SignOutIcon, SunIcon } from './icons';
 import { PageLinks } from './PageLinks';
@@ -12,6 +13,8 @@ export interface ShellProps {
   theme: 'dark' | 'light';
   /** What the link to the pipeline warns of. */
   mark: Mark | null;
+  /** How many alerts are open. */
+  badge: AlertBadge | null;
   onTheme(): void;
   onSignOut(): void;
   children: ReactNode;
@@ -19,7 +22,7 @@ export interface ShellProps {
 
 const CONNECTION_WORDS = { connecting: 'Connecting', open: 'Connected', away: 'Reconnecting' };
 
-export function Shell({ account, connection, theme, mark, onTheme, onSignOut, children }: ShellProps) {
+export function Shell({ account, connection, theme, mark, badge, onTheme, onSignOut, children }: ShellProps) {
   const other = theme === 'dark' ? 'light' : 'dark';
   return (
     <>
@@ -31,7 +34,7 @@ export function Shell({ account, connection, theme, mark, onTheme, onSignOut, ch
           <Logo />
           <span>Muster</span>
         </Link>
-        <PageLinks role={account.role} mark={mark} />
+        <PageLinks role={account.role} mark={mark} badge={badge} />
         <span className={`link-state link-${connection}`} data-connection={connection}>
           <span className="link-dot" aria-hidden="true" />
           <span className="link-words">{CONNECTION_WORDS[connection]}</span>

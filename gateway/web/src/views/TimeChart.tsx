@@ -7,35 +7,37 @@ import 'uplot/dist/uPlot.min.css';
 import { isEmpty, lastValue, type ChartData } from '../logic/chart-data';
 import { inUnit, moment, type Unit } from '../logic/format';
 import type { Band } from '../logic/gaps';
-import { bandAt, paintBands } from './chart-bands';
+import { bandAt, paintBands, paintLimits, type Limit } from './chart-bands';
 import { chartOptions, columnOf, readPalette } from './chart-options';
 
 export interface TimeChartProps {
   unit: Unit;
   data: ChartData;
   ceiling: number | null;
-  /** Where samples are missing. */
+  /** Where samples are missing, or something held. */
   bands: readonly Band[];
+  limits?: readonly Limit[];
   /** Only its change matters: the colours are read from the stylesheet. */
   theme: string;
   onZoom(from: number, to: number): void;
   onZoomOut(): void;
 }
 
+const NO_LIMITS: readonly Limit[] = [];
 const HEIGHT = 190;
 /** Narrower than this a drag was a click. */
 const DRAG_PIXELS_MIN = 6;
 
-export function TimeChart({ unit, data, ceiling, bands, theme, onZoom, onZoomOut }: TimeChartProps) {
+export function TimeChart({ unit, data, ceiling, bands, limits = NO_LIMITS, theme, onZoom, onZoomOut }: TimeChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const legend = useRef<HTMLUListElement>(null);
   const chart = useRef<uPlot | null>(null);
-  const current = useRef({ data, ceiling, bands, onZoom, onZoomOut, unit });
+  const current = useRef({ data, ceiling, bands, limits, onZoom, onZoomOut, unit });
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const build = `${theme} ${unit} ${data.lines.map((line) => line.key + Boolean(line.peak)).join()}`;
 
   useEffect(() => {
-    current.current = { data, ceiling, bands, onZoom, onZoomOut, unit };
+    current.current = { data, ceiling, bands, limits, onZoom, onZoomOut, unit };
   });
 
   useEffect(() => {
@@ -49,11 +51,12 @@ export function TimeChart({ unit, data, ceiling, bands, theme, onZoom, onZoomOut
         scales: {
           span: () => [current.current.data.from, current.current.data.to],
           ceiling: () => current.current.ceiling,
+          limits: () => current.current.limits.map(({ value }) => value),
         },
         onCursor: (made) => writeLegend(legend.current, made, current.current),
         onSelect: (made) => takeSelection(made, current.current.onZoom),
         onDoubleClick: () => current.current.onZoomOut(),
-        onDraw: (made) => paintBands(made, current.current.bands),
+        onDraw: (made) => paintOver(made, current.current),
       },
       element.clientWidth,
       HEIGHT,
@@ -76,7 +79,7 @@ export function TimeChart({ unit, data, ceiling, bands, theme, onZoom, onZoomOut
     if (!made) return;
     made.setData(columns(data));
     writeLegend(legend.current, made, { data, unit, bands: current.current.bands });
-  }, [data, ceiling, unit, build]);
+  }, [data, ceiling, limits, unit, build]);
 
   useEffect(() => {
     if (chart.current) paintBands(chart.current, bands);
@@ -90,9 +93,14 @@ export function TimeChart({ unit, data, ceiling, bands, theme, onZoom, onZoomOut
       <div className="chart-place" ref={place}>
         {isEmpty(data) && <p className="chart-empty">No samples in this range</p>}
       </div>
-      <Legend list={legend} data={data} hidden={hidden} onToggle={toggle} />
+      <Legend list={legend} data={data} limits={limits} hidden={hidden} onToggle={toggle} />
     </>
   );
+}
+
+function paintOver(chart: uPlot, { bands, limits }: { bands: readonly Band[]; limits: readonly Limit[] }): void {
+  paintBands(chart, bands);
+  paintLimits(chart, limits);
 }
 
 function columns(data: ChartData): uPlot.AlignedData {
@@ -147,11 +155,12 @@ function writeLegend(list: HTMLUListElement | null, chart: uPlot, shown: Pick<Ti
 interface LegendProps {
   list: React.RefObject<HTMLUListElement | null>;
   data: ChartData;
+  limits: readonly Limit[];
   hidden: ReadonlySet<string>;
   onToggle(key: string): void;
 }
 
-function Legend({ list, data, hidden, onToggle }: LegendProps) {
+function Legend({ list, data, limits, hidden, onToggle }: LegendProps) {
   return (
     <ul className="legend" ref={list}>
       {data.lines.map((line) => (
@@ -164,6 +173,12 @@ function Legend({ list, data, hidden, onToggle }: LegendProps) {
         </li>
       ))}
       {data.hidden > 0 && <li className="legend-more">and {data.hidden} quieter ones</li>}
+      {limits.map(({ words }) => (
+        <li key={words} className="legend-limit">
+          <span className="swatch swatch-limit" aria-hidden="true" />
+          {words}
+        </li>
+      ))}
       <li className="legend-time" aria-hidden="true" />
     </ul>
   );

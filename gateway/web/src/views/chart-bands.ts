@@ -1,5 +1,5 @@
-// Bands over a chart where samples are missing: elements in its plotting area, hatched by the
-// stylesheet, because colour alone would be taken for a line. They let the pointer through, which
+// Bands over a chart where samples are missing or something held, and lines across it: elements in its
+// plotting area, drawn by the stylesheet and hatched where samples are missing, because colour alone would be taken for a line. They let the pointer through, which
 // belongs to the chart's cursor; what they say is written where the cursor's values are.
 import type uPlot from 'uplot';
 import type { Band } from '../logic/gaps';
@@ -18,9 +18,29 @@ function place(chart: uPlot, element: HTMLElement, band: Band): void {
   const width = chart.over.clientWidth;
   const left = Math.max(0, Math.min(width - PIXELS_MIN, chart.valToPos(band.from, 'x')));
   const right = Math.min(width, Math.max(left + PIXELS_MIN, chart.valToPos(band.to, 'x')));
-  element.className = band.lost ? 'chart-band chart-band-lost' : 'chart-band';
+  element.className = `chart-band ${band.tone === 'episode' ? 'chart-band-episode' : band.lost ? 'chart-band-lost' : ''}`;
   element.style.left = `${left}px`;
   element.style.width = `${right - left}px`;
+}
+
+/** A value that is drawn across the chart, such as the threshold of a rule. */
+export interface Limit {
+  value: number;
+  words: string;
+}
+
+export function paintLimits(chart: uPlot, limits: readonly Limit[]): void {
+  const { over } = chart;
+  for (const old of over.querySelectorAll('.chart-limit')) old.remove();
+  for (const { value, words } of limits) {
+    const top = chart.valToPos(value, 'y');
+    if (!Number.isFinite(top) || top < 0 || top > over.clientHeight) continue;
+    const element = document.createElement('div');
+    element.className = 'chart-limit';
+    element.style.top = `${top}px`;
+    element.title = words;
+    over.insertBefore(element, over.firstChild);
+  }
 }
 
 /** The band under the cursor, if it is over one. */

@@ -34,6 +34,8 @@ export interface Scales {
   span(): [number, number];
   /** The value at which the host is full, if there is one. */
   ceiling(): number | null;
+  /** Values that have to be in sight, such as a threshold. */
+  limits(): readonly number[];
 }
 
 export interface Drawing {
@@ -84,7 +86,9 @@ function cursorOptions(onDoubleClick: () => void): uPlot.Cursor {
 }
 
 /** Only what a host's own scripts measure may be below zero. */
-function verticalRange({ unit, scales }: Drawing, lowest: number, highest: number): [number, number] {
+function verticalRange({ unit, scales }: Drawing, drawnLowest: number, drawnHighest: number): [number, number] {
+  const lowest = Math.min(drawnLowest, ...scales.limits());
+  const highest = Math.max(drawnHighest, ...scales.limits());
   const full = scales.ceiling();
   if (full !== null) return [0, Math.max(full, highest)];
   if (unit === 'plain' && lowest < 0) return [lowest * 1.1, Math.max(0, highest * 1.1)];

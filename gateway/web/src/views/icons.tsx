@@ -121,6 +121,24 @@ export const CrossIcon = () => (
   </Icon>
 );
 
+export const BellIcon = () => (
+  <Icon>
+    <path d="M3.25 11.75h9.5c-1-1-1.35-2-1.35-4.1A3.4 3.4 0 0 0 8 4.25a3.4 3.4 0 0 0-3.4 3.4c0 2.1-.35 3.1-1.35 4.1ZM6.75 13.75h2.5M8 2.25v2" />
+  </Icon>
+);
+
+export const MutedIcon = () => (
+  <Icon>
+    <path d="M4.75 11.75h8c-1-1-1.35-2-1.35-4.1a3.4 3.4 0 0 0-4.5-3.2M4.7 6.9c-.1 2.4-.4 3.8-1.45 4.85M6.75 13.75h2.5M2.5 2.5l11 11" />
+  </Icon>
+);
+
+export const PlusIcon = () => (
+  <Icon>
+    <path d="M8 3.25v9.5M3.25 8h9.5" />
+  </Icon>
+);
+
 export function Logo({ size = 24 }: { size?: number }) {
   return (
     <svg className="logo" viewBox="0 0 32 32" width={size} height={size} aria-hidden="true">

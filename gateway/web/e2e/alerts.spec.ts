@@ -1,0 +1,150 @@
+// Alerting in the browser: the inbox, a ticket from its opening to its end, rules with their backtest,
+// silences and channels. Each test leaves the stack as it found it.
+import type { Page } from '@playwright/test';
+import { expect, hostRow, overflow, signIn, stack, test } from './dashboard';
+
+/** A candidate is told at once and decided about within a second or two; the page hears of it live. */
+const LIVE_MS = 20_000;
+
+async function openAlerts(page: Page, path = ''): Promise<void> {
+  await signIn(page);
+  await hostRow(page);
+  await page.goto(`/alerts${path}`);
+}
+
+async function makeRule(page: Page, name: string, metric: string, threshold: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Name' }).fill(name);
+  await page.getByRole('combobox', { name: 'Metric' }).fill(metric);
+  await page.getByRole('textbox', { name: /^Threshold/ }).fill(threshold);
+  await page.getByRole('textbox', { name: 'Lasting' }).fill('0');
+  await page.getByRole('textbox', { name: 'Hosts', exact: true }).fill(`id=${stack.host_id}`);
+  await page.getByRole('combobox', { name: 'Priority' }).selectOption('low');
+  await page.getByRole('button', { name: 'Make the rule' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(name);
+}
+
+async function deleteRule(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Delete…' }).click();
+  await page.getByTestId('confirm').getByRole('button', { name: 'Delete' }).click();
+  await expect(page).toHaveURL(/\/alerts\/rules$/);
+}
+
+test('the inbox is reached from the header, and its filter is kept in the address', async ({ page, complaints }) => {
+  await signIn(page);
+  await hostRow(page);
+  const links = page.getByRole('navigation', { name: 'Pages' });
+  await links.getByRole('link', { name: /^Alerts/ }).click();
+  await expect(links.getByRole('link', { name: /^Alerts/ })).toHaveAttribute('aria-current', 'page');
+  await page.getByTestId('alerts-all').click();
+  await page.getByPlaceholder('Search alerts').fill('no alert says this');
+  await expect(page).toHaveURL(/status=all&q=no\+alert/);
+  await expect(page.getByRole('heading', { name: 'No alert matches' })).toBeVisible();
+  await page.reload();
+  await expect(page.getByPlaceholder('Search alerts')).toHaveValue('no alert says this');
+  await page.getByRole('button', { name: 'Show active alerts' }).click();
+  await expect(page.getByTestId('alerts-active')).toHaveAttribute('aria-pressed', 'true');
+  expect(complaints).toEqual([]);
+});
+
+test('an alert is shown live, acknowledged, talked about, and ends with its rule', async ({ page }) => {
+  const name = `Dashboard test ${Date.now()}`;
+  await openAlerts(page, '/rules/new');
+  await makeRule(page, name, 'processes.total', '0');
+  const rule = new URL(page.url()).pathname.split('/').at(-1);
+  await page.goto(`/alerts?rule=${rule}`);
+  const row = page.locator('[data-alert]').first();
+  await expect(row).toBeVisible({ timeout: LIVE_MS });
+  await expect(page.getByTestId('alert-badge')).toBeVisible();
+  await row.locator('.alert-title').click();
+  await page.getByRole('button', { name: 'Acknowledge' }).click();
+  await expect(page.locator('[data-ticket]')).toHaveAttribute('data-status', 'acknowledged');
+  await page.getByLabel('Comment').fill('a test\nof two lines');
+  await page.getByRole('button', { name: 'Comment' }).click();
+  await expect(page.locator('[data-kind=commented]')).toContainText('of two lines');
+  await expect(page.getByTestId('metric-chart').locator('canvas')).toBeVisible();
+  const ticket = page.url();
+  await page.goto(`/alerts/rules/${rule}`);
+  await deleteRule(page);
+  await page.goto(ticket);
+  await expect(page.locator('[data-ticket]')).toHaveAttribute('data-status', 'resolved', { timeout: LIVE_MS });
+});
+
+test('a rule is refused by the field that is wrong, tested over what is stored, and its versions are kept', async ({ page }) => {
+  await openAlerts(page, '/rules/new');
+  await page.getByRole('textbox', { name: 'Title' }).fill('{{hots}}');
+  await page.getByRole('textbox', { name: 'Name' }).fill('x');
+  await page.getByRole('textbox', { name: /^Threshold/ }).fill('101');
+  await page.getByRole('button', { name: 'Make the rule' }).click();
+  await expect(page.locator('[data-field=title] [role=alert]')).toContainText('hots');
+  await page.getByRole('textbox', { name: 'Title' }).fill('CPU of {{host}}');
+  await makeRule(page, `Dashboard test ${Date.now()}`, 'cpu.usage_percent', '101');
+  await page.getByRole('button', { name: 'Run the backtest' }).click();
+  await expect(page.getByTestId('backtest-sentence')).toHaveText(/It would not have fired|nothing can be said/);
+  await page.getByRole('textbox', { name: 'Lasting' }).fill('1 h');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByTestId('rule-outcome')).toHaveText(/^Saved/);
+  await expect(page.locator('[data-version="2"]')).toContainText('1 h');
+  await deleteRule(page);
+});
+
+test('a default rule is switched off and on again', async ({ page, complaints }) => {
+  await openAlerts(page, '/rules');
+  const rule = page.locator('[data-rule]').filter({ hasText: 'Clock off' }).getByRole('switch');
+  await expect(rule).toHaveAttribute('aria-checked', 'true');
+  await rule.click();
+  await expect(rule).toHaveAttribute('aria-checked', 'false');
+  await rule.click();
+  await expect(rule).toHaveAttribute('aria-checked', 'true');
+  expect(complaints).toEqual([]);
+});
+
+test('a silence is made and ended', async ({ page, complaints }) => {
+  const reason = `Dashboard test ${Date.now()}`;
+  await openAlerts(page, '/silences');
+  await page.getByRole('button', { name: 'New silence' }).click();
+  await page.getByRole('textbox', { name: 'Hosts', exact: true }).fill('id=no-such-host');
+  await page.getByRole('textbox', { name: 'Reason' }).fill(reason);
+  await page.getByRole('button', { name: 'Silence', exact: true }).click();
+  const row = page.locator('[data-silence]').filter({ hasText: reason });
+  await row.getByRole('button', { name: 'End…' }).click();
+  await page.getByTestId('confirm').getByRole('button', { name: 'End it' }).click();
+  await expect(row).toHaveCount(0);
+  await page.goto('/alerts/silences?state=ended');
+  await expect(row).toBeVisible();
+  expect(complaints).toEqual([]);
+});
+
+test('the secret of a channel does not come back, and its test says why it failed', async ({ page }) => {
+  const name = `Dashboard test ${Date.now()}`;
+  await openAlerts(page, '/channels');
+  await page.getByRole('button', { name: 'New channel' }).click();
+  const form = page.getByRole('form', { name: 'New channel' });
+  await form.getByRole('combobox', { name: 'Kind' }).selectOption('discord');
+  await form.getByRole('textbox', { name: 'Name' }).fill(name);
+  await form.locator('[data-field=url] input').fill('http://127.0.0.1:9/hush');
+  await form.getByRole('button', { name: 'Save' }).click();
+  const row = page.locator('[data-channel]').filter({ hasText: name });
+  await row.getByRole('button', { name: 'Test' }).click();
+  await expect(row.getByTestId('channel-test')).toContainText(/failed|given up/);
+  await row.getByRole('button', { name: 'Edit' }).click();
+  await expect(page.locator('[data-field=url] select')).toHaveValue('keep');
+  expect(await page.content()).not.toContain('hush');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await row.getByRole('button', { name: 'Delete…' }).click();
+  await page.getByTestId('confirm').getByRole('button', { name: 'Delete' }).click();
+  await expect(row).toHaveCount(0);
+});
+
+test.describe('on a phone', () => {
+  test.use({ viewport: { width: 390, height: 844 } });
+
+  test('no page of alerting is wider than the screen', async ({ page }) => {
+    await openAlerts(page);
+    for (const path of ['', '/rules', '/rules/new', '/silences', '/channels', '/summary']) {
+      await page.goto(`/alerts${path}`);
+      await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+      await expect(page.locator('main .card, main .notice').first()).toBeVisible();
+      expect(await overflow(page), path).toBeLessThanOrEqual(0);
+    }
+  });
+});

@@ -1,0 +1,56 @@
+// The log lines of a ticket's host around the time it began, with the way to all of them.
+import { Link, useLocation } from 'wouter';
+import type { Ticket } from '../io/contract-alerts';
+import { whenOf } from '../logic/log-time';
+import { logQueryOf, NO_LOG_FILTER, type LogFilter } from '../logic/logs';
+import { timeSpan } from '../logic/format';
+import { logSpan } from '../logic/ticket-chart';
+import { ChevronIcon } from '../views/icons';
+import { LogList } from '../views/LogList';
+import { InlineFailure, Skeleton } from '../views/parts';
+import { useServices } from './services';
+import { usePolled } from './hooks';
+
+/** One screen; the rest is a click away. */
+const LINES_MAX = 15;
+const LINES_MS = 30_000;
+
+export function TicketLogs({ ticket }: { ticket: Ticket }) {
+  return ticket.host_id === null ? null : <Lines key={ticket.id} ticket={ticket} host={ticket.host_id} />;
+}
+
+function Lines({ ticket, host }: { ticket: Ticket; host: string }) {
+  const { api, clock } = useServices();
+  const [, navigate] = useLocation();
+  const span = logSpan(ticket, clock.now());
+  const page = usePolled({
+    key: `${ticket.id} ${ticket.resolved_at}`,
+    fetch: (signal) => api.lines({ host, ...NO_LOG_FILTER, span: { from: Math.round(span.from), to: Math.round(span.to) }, cursor: null }, signal),
+    nextMs: () => (ticket.resolved_at === null ? LINES_MS : null),
+  });
+  const address = (filter: Partial<LogFilter>) => `/hosts/${host}/logs?${logQueryOf({ ...NO_LOG_FILTER, when: whenOf(span.from, span.to), ...filter })}`;
+  const lines = page.value?.items ?? [];
+  return (
+    <section className="ticket-logs" aria-label="Log lines of that time">
+      <header className="ticket-part-head">
+        <h2 className="section-heading">Log lines, {timeSpan(span.from, span.to)}</h2>
+        <Link className="onward" href={address({})}>
+          All of them
+          <ChevronIcon />
+        </Link>
+      </header>
+      {page.failure !== null && <InlineFailure what="The log lines could not be loaded" failure={page.failure} onRetry={page.retry} />}
+      {page.loading && <Skeleton className="card skeleton-card" />}
+      {page.value && lines.length === 0 && <p className="card panel-empty">No line that matters was logged then.</p>}
+      {lines.length > 0 && (
+        <LogList
+          lines={lines.slice(0, LINES_MAX)}
+          withHost={false}
+          onApplication={(application) => navigate(address({ application }))}
+          onField={(field) => navigate(address({ fields: [field] }))}
+        />
+      )}
+      {lines.length > LINES_MAX && <p className="quiet">The newest {LINES_MAX} are shown.</p>}
+    </section>
+  );
+}

@@ -1,0 +1,52 @@
+// Answers as the gateway gives them about tickets: taken whole, and refused by name where a field is
+// missing or strange.
+import { expect, it } from 'vitest';
+import { alert } from '../logic/testing-alerts';
+import { parseAlertNews, parseAlertPage, parseSummary, parseTicket } from './contract-alerts';
+
+const counts = { open: 1, acknowledged: 0, critical: 1, high: 0, medium: 0, low: 0 };
+
+it('reads a page of tickets without loss', () => {
+  const page = { items: [alert(), alert({ host_id: null, hosts_count: 9, value: null })], next: 'a', counts };
+  expect(parseAlertPage(page)).toEqual(page);
+});
+
+it.each([
+  [{ priority: 'urgent' }, 'items[0].priority is "urgent"'],
+  [{ status: 'gone' }, 'items[0].status is "gone"'],
+  [{ value: '96' }, 'items[0].value is "96", expected a number'],
+  [{ opened_at: 1.5 }, 'items[0].opened_at is 1.5'],
+])('refuses %j by the name of the field', (changes, complaint) => {
+  expect(() => parseAlertPage({ items: [{ ...alert(), ...changes }], next: null, counts })).toThrow(complaint);
+});
+
+const ticket = { ...alert(), description: 'd', recommendation: '', context: {}, unit: 'percent', history: [{ id: 1, at: 2, kind: 'opened', by: null, detail: {} }], notifications: [] };
+
+it('reads a ticket whose context says nothing, or only of a filesystem or hosts', () => {
+  expect(parseTicket(ticket).context).toEqual({ processes: [], filesystem: null, hosts: [] });
+  const filesystem = { mount: '/', device: 'sda1', fs_type: 'ext4', total_bytes: 4, used_bytes: 3, available_bytes: 1 };
+  expect(parseTicket({ ...ticket, context: { filesystem, hosts: ['web-1'], hosts_count: 3 } }).context).toEqual({
+    processes: [],
+    filesystem: { mount: '/', device: 'sda1', used_bytes: 3, available_bytes: 1 },
+    hosts: ['web-1'],
+  });
+});
+
+it('names what is wrong within a ticket', () => {
+  expect(() => parseTicket({ ...ticket, history: [{ id: 1, at: 2, kind: 'opened', by: 7, detail: {} }] })).toThrow('history[0].by is 7');
+  const { unit: _, ...without } = ticket;
+  expect(() => parseTicket(without)).toThrow('unit is missing');
+});
+
+it('reads what an event says of a ticket, also where it says little', () => {
+  expect(parseAlertNews({ id: 4, key: 'k', title: 't', priority: 'critical', status: 'open' })).toEqual({ id: 4, title: 't', priority: 'critical', status: 'open' });
+  expect(parseAlertNews({})).toEqual({ id: null, title: '', priority: null, status: '' });
+});
+
+it('reads a summary by rule or by host', () => {
+  const row = { count: 2, total_s: 60, mean_acknowledge_s: null, mean_resolve_s: 30 };
+  expect(parseSummary({ from: 1, to: 2, items: [{ ...row, rule_id: 1, rule_name: 'CPU', host_id: null }, { ...row, host_id: 'web-1' }] }).items).toEqual([
+    { ...row, rule_id: 1, rule_name: 'CPU', host_id: null },
+    { ...row, rule_id: null, rule_name: null, host_id: 'web-1' },
+  ]);
+});

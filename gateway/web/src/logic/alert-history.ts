@@ -1,0 +1,75 @@
+// What happened to a ticket, in words. A kind that is new to this dashboard is shown as it is called.
+import type { HistoryEntry } from '../io/contract-alerts';
+import { amountWords } from './alert-units';
+import { resolutionWords } from './alerts';
+import type { Tone } from './events';
+
+export interface EntryWords {
+  title: string;
+  /** What somebody wrote, or what else is known. */
+  more: string;
+  tone: Tone;
+}
+
+type Detail = HistoryEntry['detail'];
+
+function textOf(detail: Detail, ...names: string[]): string {
+  for (const name of names) {
+    const value = detail[name];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return '';
+}
+
+function numberOf(detail: Detail, name: string): number | null {
+  const value = detail[name];
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+const comment = (detail: Detail): string => textOf(detail, 'comment', 'text');
+
+type Teller = (entry: HistoryEntry, unit: string) => EntryWords;
+
+const TELLERS: Record<string, Teller> = {
+  opened: ({ detail }, unit) => {
+    const value = numberOf(detail, 'value');
+    return { title: 'Opened', more: value === null ? '' : `at ${amountWords(value, unit)}`, tone: 'bad' };
+  },
+  reopened: () => ({ title: 'Open again', more: 'the ticket that had taken its place has ended', tone: 'bad' }),
+  acknowledged: ({ detail }) => ({ title: 'Acknowledged', more: comment(detail), tone: 'warm' }),
+  unacknowledged: ({ detail }) => ({ title: 'Acknowledgement taken back', more: comment(detail), tone: 'bad' }),
+  resolved: ({ detail, by }) => ({ title: 'Resolved', more: comment(detail) || (by === null ? resolutionWords(textOf(detail, 'how')) : ''), tone: 'good' }),
+  commented: ({ detail }) => ({ title: 'Comment', more: comment(detail), tone: 'plain' }),
+  priority: ({ detail }) => ({ title: 'Priority changed', more: textOf(detail, 'priority'), tone: 'plain' }),
+  flapping: () => ({ title: 'Flapping', more: 'it comes and goes: pages are held until it is quiet', tone: 'warm' }),
+  quiet: () => ({ title: 'No longer flapping', more: '', tone: 'plain' }),
+  silenced: () => ({ title: 'Silenced', more: 'nobody is paged', tone: 'plain' }),
+  silence_ended: () => ({ title: 'No longer silenced', more: '', tone: 'plain' }),
+  current: () => ({ title: 'No longer late', more: 'the breach goes on now', tone: 'bad' }),
+  notification_retried: ({ detail }) => ({ title: 'Notification sent again', more: textOf(detail, 'channel'), tone: 'plain' }),
+  notification_discarded: ({ detail }) => ({ title: 'Notification discarded', more: textOf(detail, 'channel'), tone: 'plain' }),
+};
+
+export function entryWords(entry: HistoryEntry, unit: string): EntryWords {
+  const tell = TELLERS[entry.kind];
+  if (tell) return tell(entry, unit);
+  const words = entry.kind.replaceAll('_', ' ');
+  return { title: `${words.charAt(0).toUpperCase()}${words.slice(1)}`, more: comment(entry.detail), tone: 'plain' };
+}
+
+const KIND_WORDS: Record<string, string> = { opened: 'That it began', escalated: 'That nobody answers', resolved: 'That it ended', test: 'A test' };
+
+/** What a notification tells. */
+export function notificationWords(kind: string): string {
+  return KIND_WORDS[kind] ?? kind.replaceAll('_', ' ');
+}
+
+const STATE_WORDS: Record<string, readonly [words: string, tone: Tone]> = {
+  pending: ['Waiting', 'warm'],
+  sent: ['Sent', 'good'],
+  dead: ['Given up', 'bad'],
+};
+
+export function stateWords(state: string): readonly [words: string, tone: Tone] {
+  return STATE_WORDS[state] ?? [state, 'plain'];
+}

@@ -1,0 +1,124 @@
+// The inbox: its filter in the address, its counts, and the words for a ticket.
+import { describe, expect, it } from 'vitest';
+import type { Alert } from '../io/contract-alerts';
+import {
+  acknowledgeable,
+  acknowledgedWords,
+  alertFilterFrom,
+  alertQueryOf,
+  badgeOf,
+  byHost,
+  countOf,
+  isNarrowed,
+  lastedMs,
+  marksOf,
+  NO_ALERT_FILTER,
+  placeOfKey,
+  resolutionWords,
+  sinceWords,
+  subjectWords,
+  thresholdWords,
+  titleMark,
+  valueWords,
+} from './alerts';
+import { entryWords } from './alert-history';
+import { alert } from './testing-alerts';
+
+const valueSaid = (changes: Partial<Alert>) => `${valueWords(alert(changes))} of ${thresholdWords(alert(changes))}`;
+
+function said(kind: string, by: string | null, detail: Record<string, unknown>): string {
+  const { title, more } = entryWords({ id: 1, at: 1, kind, by, detail }, 'percent');
+  return `${title}|${more}`;
+}
+
+const filterOf = (query: string) => alertFilterFrom(new URLSearchParams(query));
+
+describe('the filter in the address', () => {
+  it('shows what is active where nothing is asked for', () => {
+    expect(filterOf('')).toEqual(NO_ALERT_FILTER);
+    expect(alertQueryOf(NO_ALERT_FILTER).size).toBe(0);
+  });
+
+  it.each(['status=resolved&priority=high&host=web-1&rule=7&when=24h&q=disk+full', 'status=all', 'host=db-1'])('reads %s back as it was written', (query) => {
+    expect(alertQueryOf(filterOf(query)).toString()).toBe(query);
+  });
+
+  it('asks for nothing that makes no sense', () => {
+    expect(filterOf('status=mine&priority=urgent&host=../x&rule=1e3&when=ever')).toEqual(NO_ALERT_FILTER);
+  });
+
+  it('is narrowed by anything but the state', () => {
+    expect(isNarrowed(filterOf('status=all'))).toBe(false);
+    expect(isNarrowed(filterOf('rule=7'))).toBe(true);
+  });
+});
+
+const counts = { open: 6, acknowledged: 2, critical: 3, high: 2, medium: 2, low: 1 };
+
+it('counts what the gateway counts, and leaves the rest open', () => {
+  expect([countOf('active', counts), countOf('open', counts), countOf('resolved', counts)]).toEqual([8, 6, null]);
+});
+
+it('warns at the link by the worst of what is not resolved, and of open ones only', () => {
+  expect(badgeOf(counts)).toEqual({ number: 6, tone: 'bad', words: '6 open, 3 critical' });
+  expect(badgeOf({ ...counts, critical: 0 })?.tone).toBe('warm');
+  expect(badgeOf({ ...counts, critical: 0, high: 0 })?.tone).toBe('plain');
+  expect(badgeOf({ ...counts, open: 0 })).toBeNull();
+  expect([titleMark(counts), titleMark(null), titleMark({ ...counts, open: 0 })]).toEqual(['(6) ', '', '']);
+});
+
+it('says the value and the limit in the unit of the metric', () => {
+  expect(valueSaid({})).toBe('96.4 % of 90 %');
+  expect(valueSaid({ metric: 'network.rx_bytes_per_s', value: 1_572_864, threshold: 1_048_576 })).toBe('1.50 MiB/s of 1 MiB/s');
+  expect(valueSaid({ metric: 'logs.error_lines_per_min', value: 1_240, threshold: 100 })).toBe('1,240 lines/min of 100 lines/min');
+  expect(valueSaid({ metric: 'host.offline', value: null, threshold: null })).toBe('– of –');
+  // The value of a group is a share of hosts, whatever its metric.
+  expect(valueSaid({ metric: 'custom.pool_free', host_id: null, hosts_count: 9, value: 37.5, threshold: 20 })).toBe('37.5 % of 20 %');
+});
+
+it('says whom it is about and for how long', () => {
+  expect(subjectWords(alert({ instance: '/var' }))).toBe('web-1 /var');
+  expect(subjectWords(alert({ host_id: null, hosts_count: 9 }))).toBe('9 hosts');
+  expect(sinceWords(alert(), 61_000)).toBe('for 1 min');
+  expect(sinceWords(alert({ status: 'resolved', resolved_at: 121_000 }), 999_000)).toBe('lasted 2 min');
+  expect(lastedMs(alert(), 0)).toBe(0);
+});
+
+it('marks what is special about it', () => {
+  expect(marksOf(alert({ is_late: true, is_flapping: true, superseded_by: '2/web-1//0' })).map(([word]) => word)).toEqual(['late', 'flapping', 'superseded']);
+  expect(resolutionWords('by_hand')).toBe('Resolved by hand.');
+  expect(resolutionWords('moved_away')).toBe('Moved away.');
+  expect(resolutionWords(null)).toBe('');
+});
+
+it.each([
+  ['1/web-1//1000', { rule: '1', host: 'web-1' }],
+  ['12//x/1000', { rule: '12', host: '' }],
+  ['nonsense', null],
+])('reads the place in the key %s', (key, place) => {
+  expect(placeOfKey(key)).toEqual(place);
+});
+
+it('counts what is not resolved by host and keeps the worst', () => {
+  const hosts = byHost([alert({ priority: 'low' }), alert({ priority: 'high' }), alert({ host_id: null }), alert({ host_id: 'db-1', priority: 'medium' })]);
+  expect([...hosts]).toEqual([
+    ['web-1', { number: 2, worst: 'high' }],
+    ['db-1', { number: 1, worst: 'medium' }],
+  ]);
+});
+
+it('acknowledges of what was chosen only what is shown and open', () => {
+  const shown = [alert({ id: 1 }), alert({ id: 2, status: 'acknowledged' }), alert({ id: 3 })];
+  expect(acknowledgeable(shown, new Set([1, 2, 9]))).toEqual([1]);
+  expect(acknowledgedWords({ done: 3, refused: [] })).toBe('3 alerts acknowledged.');
+  expect(acknowledgedWords({ done: 1, refused: [{ id: 2, reason: 'it is resolved' }] })).toBe('1 alert acknowledged. 1 alert could not be: it is resolved.');
+});
+
+it('tells what happened to a ticket, also what is new to it', () => {
+  expect(said('opened', null, { value: 96.4, threshold: 90 })).toBe('Opened|at 96.4 %');
+  expect(said('acknowledged', 'ada', { comment: 'mine' })).toBe('Acknowledged|mine');
+  expect(said('commented', 'ada', { text: 'two\nlines' })).toBe('Comment|two\nlines');
+  expect(said('resolved', null, { how: 'recovered', superseded_by: null })).toBe('Resolved|It recovered.');
+  expect(said('resolved', 'ada', {})).toBe('Resolved|');
+  expect(said('sent_to_moon', null, { text: 7 })).toBe('Sent to moon|');
+});

@@ -1,0 +1,69 @@
+// A channel in the form and back: no secret comes out of it that was not typed, and none is lost.
+import { expect, it } from 'vitest';
+import type { Channel } from '../io/contract-channels';
+import { CHANNEL_KINDS } from './channel-kinds';
+import { channelField, channelOf, destinationOf, formOfChannel, healthOf, newChannel, testWords } from './channels';
+
+function channel(kind: string, definition: Record<string, unknown>, changes: Partial<Channel> = {}): Channel {
+  return { id: 1, name: 'On call', kind, definition: { kind, ...definition, per_minute: 30 }, is_default: true, enabled: true, updated_at: 1, updated_by: null, version: 3, sent_24h: 0, dead_24h: 0, last_error: null, waiting: 0, ...changes };
+}
+
+const webhook = { url: 'https://a.example/x', headers: { Authorization: { stored: true }, 'X-Key': { env: 'KEY' }, 'X-Tenant': 'a: b' }, secret: { stored: true }, content_type: 'text/plain', template: '{{title}}\n' };
+
+it.each([
+  channel('slack', { url: { stored: true }, channel: '#ops' }),
+  channel('discord', { url: { env: 'DISCORD_URL' } }),
+  channel('email', { host: 'smtp.example.org', port: 465, security: 'tls', username: 'u', password: { stored: true }, from: 'a@b.c', to: ['d@e.f', 'g@h.i'] }),
+  channel('webhook', webhook),
+  channel('webhook', { url: { stored: true }, content_type: 'application/json' }),
+  channel('pagerduty', { routing_key: { stored: true } }),
+  channel('ntfy', { topic: 'ops', url: 'https://ntfy.example.org' }),
+  channel('telegram', { token: { stored: true }, chat_id: '-100' }),
+])('comes out of the form as it went in: $kind', (one) => {
+  expect(channelOf(formOfChannel(one))).toEqual({ draft: { name: 'On call', is_default: true, enabled: true, definition: one.definition } });
+});
+
+it('sends a secret only where it was typed, and keeps it otherwise', () => {
+  const form = formOfChannel(channel('gotify', { url: 'https://g.example', token: { stored: true } }));
+  expect(channelOf({ ...form, secrets: { token: { source: 'value', text: 'hush' } } })).toMatchObject({ draft: { definition: { token: { value: 'hush' } } } });
+  expect(channelOf({ ...form, secrets: { token: { source: 'env', text: ' TOKEN ' } } })).toMatchObject({ draft: { definition: { token: { env: 'TOKEN' } } } });
+  expect(channelOf({ ...form, secrets: { token: { source: 'value', text: '' } } })).toEqual({ field: 'token', reason: 'Application token is missing' });
+});
+
+it('takes a secret header in braces', () => {
+  const form = { ...formOfChannel(channel('webhook', { url: 'https://a.example', content_type: 'application/json' })), texts: { headers: 'Authorization: {secret Bearer x}\n\nX: {env Y}', content_type: 'application/json' } };
+  expect(channelOf(form)).toMatchObject({ draft: { definition: { headers: { Authorization: { value: 'Bearer x' }, X: { env: 'Y' } } } } });
+  expect(channelOf({ ...form, texts: { headers: 'nonsense' } })).toMatchObject({ field: 'headers' });
+});
+
+it.each(CHANNEL_KINDS.map(({ kind }) => kind))('asks for what a new channel of kind %s lacks', (kind) => {
+  expect(channelOf(newChannel(kind))).toMatchObject({ field: 'name' });
+  expect(channelOf({ ...newChannel(kind), name: 'n' })).toMatchObject({ reason: expect.stringMatching(/missing/) });
+});
+
+it('names a number that is none', () => {
+  const form = formOfChannel(channel('discord', { url: { stored: true } }));
+  expect(channelOf({ ...form, perMinute: 'many' })).toMatchObject({ field: 'per_minute' });
+  expect(channelOf({ ...form, perMinute: '5' })).toMatchObject({ draft: { definition: { per_minute: 5 } } });
+});
+
+it('finds the field that the gateway means', () => {
+  expect([channelField('headers.X-Key'), channelField('to[1]'), channelField('definition.url.env'), channelField(null)]).toEqual(['headers', 'to', 'url', null]);
+});
+
+it('says how a channel fares and where it leads', () => {
+  expect(healthOf(channel('slack', {}, { enabled: false, dead_24h: 3 })).words).toBe('Off');
+  expect(healthOf(channel('slack', {}, { dead_24h: 3 }))).toEqual({ tone: 'bad', words: '3 given up' });
+  expect(healthOf(channel('slack', {}, { waiting: 1, last_error: 'x', sent_24h: 4 })).words).toBe('Failing');
+  expect(healthOf(channel('slack', {}, { sent_24h: 4 })).words).toBe('Works');
+  expect(healthOf(channel('slack', {})).words).toBe('Nothing sent yet');
+  expect(destinationOf(channel('email', { to: ['a@b.c', 'd@e.f'] }))).toBe('a@b.c, d@e.f');
+  expect(destinationOf(channel('slack', { url: { stored: true } }))).toBe('');
+});
+
+it('says what became of a test', () => {
+  expect(testWords('sent', 1, null).words).toBe('The test was sent.');
+  expect(testWords('pending', 1, 'refused')).toEqual({ tone: 'bad', words: 'The test failed and is tried again: refused.' });
+  expect(testWords('pending', 0, null).tone).toBe('plain');
+  expect(testWords('dead', 3, null).words).toBe('The test was given up.');
+});
