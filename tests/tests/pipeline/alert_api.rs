@@ -1,5 +1,7 @@
 //! What people edit of alerting, over REST: rules, silences, channels and the dead-man's switch.
 
+use muster_alerts::channel::SealKey;
+use muster_stack::stack::SECRET_KEY;
 use muster_tests::api::Api;
 use serde_json::{Value, json};
 
@@ -235,6 +237,10 @@ async fn secrets_of_channels_never_come_back() {
         }
     };
     let first = sealed("made").await;
+    // Whoever sends has the same key.
+    let key = std::fs::read_to_string(running.stack.dir().join(SECRET_KEY)).unwrap();
+    let opened = SealKey::from_hex(&key).unwrap().open(&first).unwrap();
+    assert_eq!(opened.get("headers.Authorization").unwrap().expose(), SECRET);
 
     // Left as it is, it stays; where it would go to another server, it does not.
     let set = |version: i64, url: &str, token: Value| {
