@@ -51,7 +51,7 @@ pub fn label(text: &str) -> Result<(&str, Option<&str>), BadSettings> {
         None => (text.trim(), None),
     };
     if key.is_empty() || value.is_some_and(str::is_empty) {
-        return Err(bad("label", "it is a label, or label=value".to_owned()));
+        return Err(bad("label", "it is a label, or label=value"));
     }
     Ok((key, value))
 }
@@ -64,7 +64,7 @@ pub fn comment<'a>(
 ) -> Result<Option<&'a str>, BadSettings> {
     let text = text.map(str::trim).filter(|text| !text.is_empty());
     if text.is_none() && is_needed {
-        return Err(bad(field, "it is empty".to_owned()));
+        return Err(bad(field, "it is empty"));
     }
     if text.is_some_and(|text| text.len() > COMMENT_BYTES_MAX || text.contains('\0')) {
         let reason = format!("it is longer than {COMMENT_BYTES_MAX} bytes or holds NUL");

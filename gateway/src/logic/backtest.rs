@@ -211,13 +211,13 @@ mod tests {
     /// 2026-11-21T08:00:00Z
     const START: i64 = 1_795_248_000_000;
 
-    fn condition(more: serde_json::Value) -> RuleCondition {
+    fn condition(more: &serde_json::Value) -> RuleCondition {
         let mut all = json!({ "kind": "metric", "metric": "cpu.usage_percent", "op": "above" });
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serde_json::from_value(all).unwrap()
     }
 
-    fn rule(for_s: i64, limits: serde_json::Value) -> RuleDefinition {
+    fn rule(for_s: i64, limits: &serde_json::Value) -> RuleDefinition {
         let definition = json!({
             "name": "a", "title": "a", "priority": "low", "for_s": for_s,
             "condition": condition(limits),
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn hours_that_may_hold_a_breach_are_read_and_the_next_there_is() {
-        let suspicion = Suspicion::of(&condition(json!({ "threshold": 90 }))).unwrap();
+        let suspicion = Suspicion::of(&condition(&json!({ "threshold": 90 }))).unwrap();
         let range = Range { from: START + 60_000, to: START + 20 * HOUR_MS };
         let points =
             hours(&[(0, 95.0), (1, 50.0), (2, 50.0), (3, 50.0), (5, 99.0), (9, 1.0), (12, 90.0)]);
@@ -263,10 +263,12 @@ mod tests {
             to: START + to * HOUR_MS,
         };
         assert_eq!(found, [hour(0, 3), hour(5, 6), hour(9, 10), hour(12, 13)]);
-        let held = condition(json!({ "threshold": 90, "clear_at": 40 }));
+        let held = condition(&json!({ "threshold": 90, "clear_at": 40 }));
         let all = stretches(range, Suspicion::of(&held).unwrap(), &line(&points));
         assert_eq!(all, [hour(0, 4), hour(5, 6), hour(9, 10), hour(12, 13)]);
-        assert!(!Suspicion::of(&condition(json!({ "baseline_factor": 5 }))).unwrap().is_by_hours());
+        assert!(
+            !Suspicion::of(&condition(&json!({ "baseline_factor": 5 }))).unwrap().is_by_hours()
+        );
     }
 
     #[test]
@@ -311,7 +313,7 @@ mod tests {
         let mut values = vec![50.0; 100];
         values.extend([95.0; 200]);
         values.extend([40.0; 100]);
-        let rule = rule(300, json!({ "threshold": 90 }));
+        let rule = rule(300, &json!({ "threshold": 90 }));
         let host = "web-1".parse().unwrap();
         let of = |width_ms: i64| {
             let looks = Teller::default().looks(&line(&points(&values, width_ms)), width_ms);
@@ -336,7 +338,7 @@ mod tests {
                 .iter()
                 .flat_map(|(level, minutes)| vec![*level; minutes * 12])
                 .collect();
-            let rule = rule(for_s, json!({ "threshold": 90, "clear_at": clear_at }));
+            let rule = rule(for_s, &json!({ "threshold": 90, "clear_at": clear_at }));
             let host = "web-1".parse().unwrap();
             let points_of = points(&values, SAMPLES_MS);
             let hours = points(&values, HOUR_MS);

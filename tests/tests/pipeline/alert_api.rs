@@ -1,5 +1,7 @@
 //! What people edit of alerting, over REST: rules, silences, channels and the dead-man's switch.
 
+use muster_alerts::channel::SealKey;
+use muster_stack::stack::SECRET_KEY;
 use muster_tests::api::Api;
 use serde_json::{Value, json};
 
@@ -208,7 +210,7 @@ async fn silences_are_made_listed_and_ended() {
 
 const SECRET: &str = "a-very-secret-token";
 
-fn channel(url: &str, token: Value) -> Value {
+fn channel(url: &str, token: &Value) -> Value {
     let definition =
         json!({ "kind": "webhook", "url": url, "headers": { "Authorization": token } });
     json!({ "name": "ops", "is_default": true, "definition": definition })
@@ -219,7 +221,7 @@ async fn secrets_of_channels_never_come_back() {
     let (running, api) = start_with_gateway().await;
     let url = "https://hooks.example/a";
     let secret = || json!({ "value": SECRET });
-    let (status, made) = api.post("/channels", &channel(url, secret())).await.unwrap();
+    let (status, made) = api.post("/channels", &channel(url, &secret())).await.unwrap();
     assert_eq!(status, 201, "{made}");
     let stored = json!({ "stored": true });
     assert_eq!(made["definition"]["headers"]["Authorization"], stored, "{made}");
@@ -235,10 +237,14 @@ async fn secrets_of_channels_never_come_back() {
         }
     };
     let first = sealed("made").await;
+    // Whoever sends has the same key.
+    let key = std::fs::read_to_string(running.stack.dir().join(SECRET_KEY)).unwrap();
+    let opened = SealKey::from_hex(&key).unwrap().open(&first).unwrap();
+    assert_eq!(opened.get("headers.Authorization").unwrap().expose(), SECRET);
 
     // Left as it is, it stays; where it would go to another server, it does not.
     let set = |version: i64, url: &str, token: Value| {
-        let mut body = channel(url, token);
+        let mut body = channel(url, &token);
         body["version"] = json!(version);
         body
     };
@@ -260,7 +266,7 @@ async fn secrets_of_channels_never_come_back() {
     }
 
     for (body, field) in [
-        (channel("gopher://a", secret()), "url"),
+        (channel("gopher://a", &secret()), "url"),
         (json!({ "name": "a", "kind": "pigeon", "definition": {} }), "kind"),
         (json!({ "name": "", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),
         (json!({ "name": "ops", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),

@@ -13,6 +13,7 @@ use muster_schemas::telemetry::{CustomMetric, Filesystem, Sample, TelemetryFrame
 use muster_schemas::{ENVELOPE_VERSION, Envelope};
 use muster_tests::api::Api;
 use muster_tests::bus::{TestHost, sample};
+use muster_tests::wait::eventually;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -163,6 +164,37 @@ async fn a_draft_of_a_rule_finds_the_breach_there_was() {
         running.database.client.execute(&sql, &[]).await.unwrap();
     }
     check_all(&api, 60).await;
+    running.stack.shutdown().await;
+}
+
+/// Whoever writes to a table of samples keeps readers out for as long as a test needs it.
+#[tokio::test]
+async fn backtests_are_few_at_a_time_and_the_rest_is_told_to_come_again() {
+    let (running, api) = start_with_gateway().await;
+    store(&running).await;
+    running.database.client.batch_execute("BEGIN; LOCK TABLE host_samples_1h").await.unwrap();
+    let condition = json!({ "kind": "metric", "metric": "cpu.usage_percent", "op": "above",
+                            "threshold": 90 });
+    let draft = json!({ "definition": about(condition, 300) });
+    let ask = async || api.post("/rules/backtest", &draft).await.unwrap();
+    let third = async {
+        let waiting = "
+            SELECT count(*) FROM pg_locks
+            WHERE NOT granted AND mode = 'AccessShareLock'
+              AND relation = 'host_samples_1h'::regclass";
+        eventually("two backtests wait for the table, with two hosts each", async || {
+            let row = running.database.client.query_one(waiting, &[]).await.unwrap();
+            let count: i64 = row.get(0);
+            if count == 4 { Ok(()) } else { Err(format!("{count} wait")) }
+        })
+        .await;
+        let answer = ask().await;
+        running.database.client.batch_execute("COMMIT").await.unwrap();
+        answer
+    };
+    let (first, second, third) = tokio::join!(ask(), ask(), third);
+    assert_eq!((first.0, second.0), (200, 200), "{}", first.1);
+    assert_eq!(third.0, 429, "{}", third.1);
     running.stack.shutdown().await;
 }
 

@@ -149,6 +149,24 @@ async fn check_nonsense(api: &Api, path: &str) {
     }
 }
 
+fn check_history(ticket: &Value, on_it: &Value, text: &Value) {
+    let history: Vec<(&str, &Value)> = ticket["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["kind"].as_str().unwrap(), &entry["detail"]))
+        .collect();
+    let nothing = json!({});
+    let expected = [
+        ("acknowledged", on_it),
+        ("unacknowledged", &nothing),
+        ("commented", text),
+        ("resolved", &nothing),
+    ];
+    assert_eq!(history, expected, "{ticket}");
+    assert!(ticket["history"].as_array().unwrap().iter().all(|entry| entry["by"] == "operator"));
+}
+
 async fn commands(database: &Database) -> Vec<(String, String, String)> {
     let sql = "SELECT alert_key, kind, by FROM alert_commands ORDER BY id";
     let rows = database.client.query(sql, &[]).await.unwrap();
@@ -191,21 +209,7 @@ async fn operators_handle_tickets_and_the_engine_is_told() {
     assert_eq!(api.post(&format!("{path}/comments"), &text).await.unwrap().0, 200);
     let (_, ticket) = api.post(&format!("{path}/resolve"), &json!({})).await.unwrap();
     assert_eq!((&ticket["status"], &ticket["resolution"]), (&json!("resolved"), &json!("by_hand")));
-    let history: Vec<(&str, &Value)> = ticket["history"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| (entry["kind"].as_str().unwrap(), &entry["detail"]))
-        .collect();
-    let nothing = json!({});
-    let expected = [
-        ("acknowledged", &on_it),
-        ("unacknowledged", &nothing),
-        ("commented", &text),
-        ("resolved", &nothing),
-    ];
-    assert_eq!(history, expected, "{ticket}");
-    assert!(ticket["history"].as_array().unwrap().iter().all(|entry| entry["by"] == "operator"));
+    check_history(&ticket, &on_it, &text);
     let (status, body) = api.post(&format!("{path}/acknowledge"), &json!({})).await.unwrap();
     assert_eq!(status, 409, "{body}");
 

@@ -33,9 +33,8 @@ const RULES: &str = "
     LEFT JOIN (
         SELECT rule_id, count(*)
         FROM alert_states
-        CROSS JOIN LATERAL (SELECT coalesce(state -> 'state', state) AS held) AS saved
-        WHERE jsonb_typeof(held -> 'breach') = 'object'
-          AND jsonb_typeof(held -> 'ticket') IS DISTINCT FROM 'object'
+        WHERE jsonb_typeof(state -> 'breach') = 'object'
+          AND jsonb_typeof(state -> 'ticket') IS DISTINCT FROM 'object'
         GROUP BY rule_id
     ) AS pending ON pending.rule_id = rules.id
     WHERE rules.deleted_at IS NULL";

@@ -208,7 +208,7 @@ mod tests {
 
     const NOW: i64 = 1_795_248_000_000;
 
-    fn checked(more: serde_json::Value) -> Result<Silence, Option<String>> {
+    fn checked(more: &serde_json::Value) -> Result<Silence, Option<String>> {
         let mut silence = serde_json::json!({ "reason": "patching", "ends_at": NOW + 1 });
         silence.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let silence: NewSilence = serde_json::from_value(silence).unwrap();
@@ -225,9 +225,9 @@ mod tests {
             (serde_json::json!({ "ends_at": null }), "ends_at"),
             (serde_json::json!({ "starts_at": -1 }), "starts_at"),
         ] {
-            assert_eq!(checked(more.clone()), Err(Some(field.to_owned())), "{more}");
+            assert_eq!(checked(&more), Err(Some(field.to_owned())), "{more}");
         }
-        let silence = checked(serde_json::json!({})).unwrap();
+        let silence = checked(&serde_json::json!({})).unwrap();
         assert_eq!((silence.starts_at, silence.author.as_str()), (NOW, "ann"));
     }
 }
