@@ -285,8 +285,9 @@ impl Engine {
             due[2] = Some(state.quiet_at());
         }
         if let Some(ticket) = &state.ticket {
-            let is_late = state.breach.as_ref().is_some_and(|breach| breach.is_late);
-            due[3] = ticket.release_at.filter(|_| !is_late);
+            // Without a breach, between two of a flapping one, there is nothing that could go on.
+            let goes_on = state.breach.as_ref().is_some_and(|breach| !breach.is_late);
+            due[3] = ticket.release_at.filter(|_| goes_on);
             due[4] = ticket.page_due_at(rule);
         }
         due.into_iter().flatten().min()

@@ -100,3 +100,20 @@ fn a_rule_that_is_deleted_gives_its_place_back() {
         "10 page opened 1@0",
     ]);
 }
+
+#[test]
+fn a_flapping_lower_one_waits_between_two_breaches_without_turning_in_place() {
+    let mut desk = both(0, 0);
+    for begin in 0..6 {
+        desk.breach(begin * 60, 1, 80.0);
+        desk.clear(begin * 60 + 30, 1, begin * 60);
+    }
+    desk.breach(350, 1, 80.0);
+    desk.breach(355, 2, 95.0);
+    desk.clear(360, 1, 350);
+    desk.clear(365, 2, 355);
+    desk.said();
+    desk.tick(400);
+    let next = desk.engine.next_deadline();
+    assert_eq!(next, Some(ms(960)), "due in place");
+}
