@@ -196,6 +196,7 @@ impl Engine {
             self.effects.push(change(Change::Value(candidate.value)));
             if is_current {
                 self.effects.push(change(Change::Current));
+                self.take_rank(place, rule, state, times.at);
             }
         }
         self.consider_page(place, rule, state, times.at);

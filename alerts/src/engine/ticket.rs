@@ -165,6 +165,15 @@ impl Engine {
         })
     }
 
+    /// A higher ticket that was superseded too and has its place back by then.
+    fn higher_returning(&self, place: &Place, rule: &Known, by: i64) -> Option<TicketKey> {
+        Self::neighbours(place, &rule.higher).find_map(|higher| {
+            let state = self.state(&higher)?;
+            let ticket = state.ticket.as_ref().filter(|_| state.returns_by(by))?;
+            Some(higher.ticket(ticket.named_at))
+        })
+    }
+
     /// Whether a higher rule is about to fire too: it is due in a moment, or the same value is one
     /// that it fires at, and its candidate is on its way.
     fn is_higher_near(&self, place: &Place, rule: &Known, value: Option<f64>, at: i64) -> bool {
@@ -173,12 +182,24 @@ impl Engine {
             let Some(known) = self.rules.get(&higher.rule) else { return false };
             if let Some(state) = self.state(&higher).filter(|state| state.breach.is_some()) {
                 let due = self.fires_at(&higher, known, state);
-                return state.ticket.is_none() && due.is_some_and(|due| due <= at + SETTLE_MS);
+                return state.returns_by(at.saturating_add(SETTLE_MS))
+                    || state.ticket.is_none() && due.is_some_and(|due| due <= at + SETTLE_MS);
             }
             let cools = self.state(&higher).is_some_and(|state| state.cooldown_until > at);
             let concerns = known.selector.holds(&place.host, &host.labels);
             !cools && concerns && known.would_fire_at_once(value)
         })
+    }
+
+    /// A ticket that was of the past goes on now, and people see one of the metric.
+    pub(super) fn take_rank(&mut self, place: &Place, rule: &Known, state: &mut State, at: i64) {
+        let by = self.higher_ticket(place, rule, false);
+        let Some(by) = by else { return self.supersede_lower(place, rule, state, at) };
+        let Some(ticket) = &mut state.ticket else { return };
+        ticket.superseded_by = Some(by.clone());
+        let ticket = place.ticket(ticket.named_at);
+        let how = Resolution::Superseded { by };
+        self.effects.push(Effect::Resolve { ticket, at, how });
     }
 
     fn supersede_lower(&mut self, place: &Place, rule: &Known, state: &State, at: i64) {
@@ -240,7 +261,9 @@ impl Engine {
     pub(super) fn let_go_on(&mut self, place: &Place, rule: &Known, state: &mut State, at: i64) {
         let Some(ticket) = &mut state.ticket else { return };
         ticket.release_at = None;
-        ticket.superseded_by = self.higher_ticket(place, rule, ticket.is_late);
+        ticket.superseded_by = self
+            .higher_ticket(place, rule, ticket.is_late)
+            .or_else(|| self.higher_returning(place, rule, at));
         if ticket.superseded_by.is_some() {
             return;
         }
@@ -253,6 +276,8 @@ impl Engine {
         } else {
             self.open(place, rule, state, at);
         }
+        // One that is lower still may have begun while none was open.
+        self.supersede_lower(place, rule, state, at);
         self.consider_page(place, rule, state, at);
     }
 
@@ -304,6 +329,13 @@ impl Engine {
 }
 
 impl State {
+    /// Whether a superseded ticket gets its place back by then, as far as is known.
+    fn returns_by(&self, at: i64) -> bool {
+        let goes_on = self.breach.as_ref().is_some_and(|breach| !breach.is_late);
+        let release_at = self.ticket.as_ref().and_then(|ticket| ticket.release_at);
+        goes_on && release_at.is_some_and(|release_at| release_at <= at)
+    }
+
     fn has_ticket_to_open(&self) -> bool {
         self.ticket.as_ref().is_some_and(|ticket| ticket.superseded_by.is_none())
     }

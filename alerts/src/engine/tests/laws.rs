@@ -330,6 +330,44 @@ proptest! {
     }
 
     #[test]
+    fn of_one_metric_of_a_host_one_ticket_is_open(steps in steps()) {
+        let mut world = World::new();
+        let mut open: BTreeMap<TicketKey, bool> = BTreeMap::new();
+        let mut late = BTreeSet::new();
+        for (after_s, step) in &steps {
+            world.step(*after_s, step);
+            world.drain();
+            for effect in std::mem::take(&mut world.told) {
+                match effect {
+                    Effect::Open(draft) => {
+                        if draft.is_late {
+                            late.insert(draft.key.clone());
+                        }
+                        open.insert(draft.key, draft.is_late);
+                    }
+                    Effect::Change { ticket, what: Change::Reopened, .. } => {
+                        let is_late = late.contains(&ticket);
+                        open.insert(ticket, is_late);
+                    }
+                    Effect::Change { ticket, what: Change::Current, .. } => {
+                        late.remove(&ticket);
+                        open.insert(ticket, false);
+                    }
+                    Effect::Resolve { ticket, .. } => {
+                        open.remove(&ticket);
+                    }
+                    _ => {}
+                }
+            }
+            let judged = |key: &TicketKey| key.host.clone().filter(|_| key.rule_id <= 3);
+            let now = open.iter().filter(|(_, is_late)| !**is_late);
+            let hosts: Vec<HostId> = now.filter_map(|(key, _)| judged(key)).collect();
+            let distinct: BTreeSet<&HostId> = hosts.iter().collect();
+            prop_assert_eq!(distinct.len(), hosts.len(), "{:?}", open);
+        }
+    }
+
+    #[test]
     fn a_ticket_is_opened_once_and_a_page_has_an_open_ticket(steps in steps()) {
         let world = run(&steps, None);
         let mut ever = BTreeSet::new();

@@ -86,6 +86,30 @@ fn when_nobody_was_told_of_the_higher_one_the_lower_one_pages() {
 }
 
 #[test]
+fn of_three_levels_one_is_open_whichever_is_looked_at_first() {
+    for ids in [[1, 2, 3], [3, 2, 1], [2, 1, 3]] {
+        let [low, high, critical] = ids;
+        let mut desk = Desk::new(vec![
+            cpu(low, 60.0, 0, 0, Priority::Low),
+            cpu(high, 75.0, 0, 0, Priority::High),
+            cpu(critical, 90.0, 0, 0, Priority::Critical),
+        ]);
+        for id in ids {
+            desk.breach(0, id, 95.0);
+        }
+        desk.tick(10);
+        let opened = |second: i64, id: i64| format!("{second} open {id}@0");
+        assert_eq!(desk.said()[0], opened(0, critical));
+        desk.clear(20, critical, 0);
+        desk.tick(30);
+        assert_eq!(desk.said()[2..], [opened(22, high)]);
+        desk.clear(40, high, 0);
+        desk.tick(50);
+        assert_eq!(desk.said()[1..], [opened(42, low)]);
+    }
+}
+
+#[test]
 fn a_rule_that_is_deleted_gives_its_place_back() {
     let mut desk = both(0, 0);
     desk.breach(0, 2, 95.0);
