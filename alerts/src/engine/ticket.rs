@@ -1,5 +1,6 @@
 //! Tickets: when one is opened and closed, and which of two of the same metric people see.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Engine;
@@ -138,14 +139,9 @@ impl Engine {
         if ticket.is_open() {
             self.effects.push(Effect::Resolve { ticket: key.clone(), at, how });
         }
-        for (number, channels) in ticket.told.iter().enumerate() {
-            self.effects.push(Effect::Page(PageRequest {
-                ticket: key.clone(),
-                kind: PageKind::Resolved,
-                number: number as u32,
-                channels: channels.clone(),
-                at,
-            }));
+        for (number, channels) in each_once(&ticket.told) {
+            let (ticket, kind) = (key.clone(), PageKind::Resolved);
+            self.effects.push(Effect::Page(PageRequest { ticket, kind, number, channels, at }));
         }
         let Some(rule) = rule else { return };
         state.cooldown_until = at.saturating_add(rule.cooldown_ms());
@@ -326,6 +322,22 @@ impl Engine {
         let ticket = self.state(&place)?.ticket.as_ref()?;
         (ticket.is_open() && ticket.named_at == key.begun_at).then_some(place)
     }
+}
+
+/// The pages of an end: of those who were told by more than one page, each by the first of them.
+/// An empty set stands for the default channels, which are known where pages are written.
+fn each_once(told: &[Vec<i64>]) -> Vec<(u32, Vec<i64>)> {
+    let mut known = BTreeSet::new();
+    let mut is_default_known = false;
+    let mut pages = Vec::new();
+    for (number, channels) in (0..).zip(told) {
+        let news: Vec<i64> = channels.iter().copied().filter(|id| known.insert(*id)).collect();
+        if !news.is_empty() || (channels.is_empty() && !is_default_known) {
+            is_default_known |= channels.is_empty();
+            pages.push((number, news));
+        }
+    }
+    pages
 }
 
 impl State {

@@ -93,6 +93,24 @@ fn a_ticket_nobody_acknowledges_escalates_and_all_who_were_told_hear_of_its_end(
 }
 
 #[test]
+fn who_was_told_twice_hears_of_the_end_once() {
+    let mut rule = escalating();
+    rule.definition.escalation[0].channels = vec![1];
+    rule.definition.escalation[1].channels = vec![1, 2];
+    let mut desk = Desk::new(vec![rule]);
+    desk.breach(0, 1, 95.0);
+    desk.tick(700);
+    assert_eq!(desk.said().len(), 4);
+    desk.restart(None);
+    desk.clear(800, 1, 0);
+    desk.check(&[
+        "800 resolve 1@0 recovered",
+        "800 page resolved 1@0 [1]",
+        "800 page resolved 1@0 [2]",
+    ]);
+}
+
+#[test]
 fn an_acknowledgement_stops_the_escalation_and_is_gone_with_the_recovery() {
     let mut desk = Desk::new(vec![escalating()]);
     desk.breach(0, 1, 95.0);
