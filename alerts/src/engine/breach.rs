@@ -108,8 +108,13 @@ impl Engine {
             Some(_) if is_cleared => self.clear(place, rule, state, times),
             // An old message that was sent again.
             Some(breach) if times.is_late && candidate.since < breach.since => {}
-            // An agent that was restarted begins anew, and so does the duration. A ticket goes on.
-            Some(breach) if breach.since == candidate.since || state.ticket.is_some() => {
+            // An agent that was restarted begins anew, and so does the duration. A ticket goes on,
+            // and what a person has resolved stays so.
+            Some(breach)
+                if breach.since == candidate.since
+                    || state.ticket.is_some()
+                    || breach.is_dismissed =>
+            {
                 self.go_on(place, rule, state, times, candidate);
             }
             _ => self.begin(place, rule, state, times, candidate),
@@ -141,6 +146,7 @@ impl Engine {
             gap_ms: 0,
             settle_until: None,
             is_late: times.is_late,
+            is_dismissed: false,
             value: Some(candidate.value),
             threshold: Some(candidate.threshold),
             context: boxed(rule, candidate.context),

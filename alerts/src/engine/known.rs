@@ -281,6 +281,7 @@ impl Engine {
             gap_ms: 0,
             settle_until: None,
             is_late: false,
+            is_dismissed: false,
             value,
             threshold,
             context: None,

@@ -118,6 +118,9 @@ pub(super) struct Breach {
     /// All that was said of it came late.
     #[serde(default)]
     pub is_late: bool,
+    /// A person has resolved its ticket: until it is over it opens none.
+    #[serde(default)]
+    pub is_dismissed: bool,
     pub value: Option<f64>,
     pub threshold: Option<f64>,
     /// Kept until a ticket has it.
@@ -177,7 +180,7 @@ impl Breach {
 impl State {
     /// When the breach has lasted for long enough and nothing else is in the way.
     pub fn fires_at(&self, for_ms: i64) -> Option<i64> {
-        let breach = self.breach.as_ref()?;
+        let breach = self.breach.as_ref().filter(|breach| !breach.is_dismissed)?;
         let lasted = breach.begun_at.saturating_add(for_ms);
         Some(lasted.max(self.cooldown_until).max(breach.known_from))
     }

@@ -277,13 +277,14 @@ impl Engine {
         self.consider_page(place, rule, state, at);
     }
 
-    /// A person has closed it. What still holds begins anew, after the cooldown.
+    /// A person has closed it. It stays closed however long the breach goes on; the next one opens
+    /// another.
     pub(super) fn resolve(&mut self, key: &TicketKey, by: String, at: i64) {
         let Some(place) = self.place_of(key) else { return };
         let rule = self.rules.get(&place.rule).cloned();
         let mut state = self.take(&place);
         if let Some(breach) = &mut state.breach {
-            (breach.begun_at, breach.named_at) = (at, at);
+            breach.is_dismissed = true;
         }
         self.close(&place, rule.as_deref(), &mut state, at, Resolution::By { by });
         self.put(&place, state, at);

@@ -144,19 +144,41 @@ fn an_acknowledgement_that_is_taken_back_lets_the_escalation_go_on() {
     desk.check(&["300 page escalated 1@0 [2]"]);
 }
 
+fn resolve_by_hand(desk: &mut Desk, second: i64, ticket: &str) {
+    let (ticket, by) = (ticket.parse().unwrap(), "ann".to_owned());
+    desk.engine.observe(ms(second), Fact::Resolved { ticket, by, at: ms(second) });
+}
+
 #[test]
-fn a_ticket_that_is_resolved_by_hand_comes_back_after_the_cooldown_if_it_still_holds() {
+fn a_ticket_that_is_resolved_by_hand_stays_so_until_its_breach_has_ended_once() {
     let mut desk = Desk::new(vec![cpu(1, 90.0, 0, 600, Priority::High)]);
     desk.breach(0, 1, 95.0);
     desk.said();
-    let ticket: crate::TicketKey = format!("1/web-1//{}", ms(0)).parse().unwrap();
-    let by = "ann".to_owned();
-    desk.engine.observe(ms(100), Fact::Resolved { ticket, by, at: ms(100) });
+    resolve_by_hand(&mut desk, 100, &format!("1/web-1//{}", ms(0)));
     desk.check(&["100 resolve 1@0 by { by: \"ann\" }", "100 page resolved 1@0"]);
-    desk.tick(699);
+    desk.restart(None);
+    desk.still(800, 1, 0, 95.0);
+    desk.breach(900, 1, 95.0);
+    desk.tick(1000);
+    desk.clear(1100, 1, 900);
     desk.check(&[]);
-    desk.tick(700);
-    desk.check(&["700 open 1@100", "700 page opened 1@100"]);
+    desk.breach(1200, 1, 95.0);
+    desk.check(&["1200 open 1@1200", "1200 page opened 1@1200"]);
+}
+
+#[test]
+fn a_host_that_is_offline_can_be_resolved_by_hand_until_it_is_back() {
+    let mut desk = Desk::new(vec![default_rule("Host offline")]);
+    desk.offline(40);
+    desk.said();
+    resolve_by_hand(&mut desk, 100, &format!("1/web-1//{}", ms(40)));
+    desk.check(&["100 resolve 1@40 by { by: \"ann\" }", "100 page resolved 1@40"]);
+    desk.restart(Some((40, Presence::Offline)));
+    desk.tick(9000);
+    desk.check(&[]);
+    desk.online(9100);
+    desk.offline(9200);
+    desk.check(&["9200 open 1@9200", "9200 page opened 1@9200"]);
 }
 
 #[test]
