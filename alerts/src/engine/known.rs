@@ -97,7 +97,7 @@ impl Engine {
         host.is_told = true;
         host.is_offline = is_offline;
         host.changed_at = at;
-        self.judge_offline(&name, at);
+        self.judge_offline(&name, at, at);
         for place in self.places_of(&name) {
             self.reschedule(&place);
         }
@@ -183,7 +183,7 @@ impl Engine {
         let is_offline = self.hosts.get(name).is_some_and(|host| host.is_offline);
         if is_offline {
             let since = self.hosts.get(name).map_or(now, |host| host.changed_at);
-            self.judge_offline(name, since);
+            self.judge_offline(name, since, now);
         }
     }
 
@@ -238,8 +238,9 @@ impl Engine {
         self.drop_state(place, state.timer);
     }
 
-    /// Begins or ends what rules about hosts being offline say of this one.
-    fn judge_offline(&mut self, name: &Arc<str>, at: i64) {
+    /// Begins or ends what rules about hosts being offline say of this one. Where a rule is younger
+    /// than what it is about, that counts from `now`, with the silences of now.
+    fn judge_offline(&mut self, name: &Arc<str>, at: i64, now: i64) {
         let offline: Vec<Arc<Known>> =
             self.rules.values().filter(|rule| rule.is_offline()).cloned().collect();
         for rule in offline {
@@ -247,16 +248,20 @@ impl Engine {
             let is_breached = host.is_offline && rule.selector.holds(name, &host.labels);
             let place = Place { host: Arc::clone(name), rule: rule.rule.id, instance: "".into() };
             let was_breached = self.state(&place).is_some_and(|state| state.breach.is_some());
-            if is_breached == was_breached {
+            // A worker that loads looks at what has not begun once it knows what time it is.
+            if is_breached == was_breached || (is_breached && self.is_loading) {
                 continue;
             }
             let mut state = self.take(&place);
             if is_breached {
-                self.begin_here(&place, &rule, &mut state, at, None, None);
+                self.begin_here(&place, &rule, &mut state, now, None, None);
+                if let Some(breach) = &mut state.breach {
+                    (breach.since, breach.begun_at) = (at, at);
+                }
             } else {
                 self.end(&place, &rule, &mut state, at, at, Resolution::Recovered);
             }
-            self.put(&place, state, at);
+            self.put(&place, state, now);
         }
     }
 

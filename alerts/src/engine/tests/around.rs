@@ -249,6 +249,38 @@ fn a_host_that_is_offline_escalates_only_that() {
 }
 
 #[test]
+fn a_rule_that_finds_a_host_offline_counts_from_now_with_the_silence_of_now() {
+    for loads in [false, true] {
+        let mut desk = Desk::new(Vec::new());
+        desk.engine.observe(0, Fact::Silences(vec![silence(90, 200, None)]));
+        desk.offline(40);
+        desk.rules = vec![default_rule("Host offline")];
+        if loads {
+            desk.restart(Some((40, Presence::Offline)));
+            desk.engine.observe(0, Fact::Silences(vec![silence(90, 200, None)]));
+            desk.tick(100);
+        } else {
+            desk.engine.observe(ms(100), Fact::Rules(desk.rules.clone()));
+        }
+        let effects = desk.engine.drain_effects();
+        let Effect::Open(draft) = &effects[0] else { panic!("{effects:?}") };
+        assert_eq!(draft.begun_at, ms(40));
+        let said: Vec<String> = effects.iter().filter_map(line).collect();
+        assert_eq!(said, ["100 open 1@100 silenced"]);
+        desk.tick(300);
+        desk.check(&["200 silenced(false) 1@100", "200 page opened 1@100"]);
+        desk.engine.observe(ms(400), Fact::Rules(Vec::new()));
+        desk.engine.observe(ms(500), Fact::Rules(desk.rules.clone()));
+        desk.check(&[
+            "400 resolve 1@100 rulechanged",
+            "400 page resolved 1@100",
+            "500 open 1@500",
+            "500 page opened 1@500",
+        ]);
+    }
+}
+
+#[test]
 fn a_rule_that_changes_what_is_judged_ends_what_was_breached_and_a_new_title_does_not() {
     let mut desk = Desk::new(vec![at_once()]);
     desk.breach(0, 1, 95.0);
