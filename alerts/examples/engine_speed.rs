@@ -49,7 +49,8 @@ fn facts(rules: &[Rule], hosts: &[HostId], round: i64) -> Vec<(i64, Fact)> {
                 since: BASE_MS + index as i64,
                 context: Context::default(),
             });
-            let fact = Fact::Candidate { host: host.clone(), stored_at: at, candidate };
+            let (host, is_again) = (host.clone(), false);
+            let fact = Fact::Candidate { host, stored_at: at, is_again, candidate };
             facts.push((at, fact));
         }
     }

@@ -158,8 +158,9 @@ impl Backtest {
                 since: verdict.since,
                 context: Context::default(),
             });
-            let (host, stored_at) = (host.clone(), look.at);
-            self.engine.observe(look.at, Fact::Candidate { host, stored_at, candidate });
+            let (host, stored_at, is_again) = (host.clone(), look.at, false);
+            let fact = Fact::Candidate { host, stored_at, is_again, candidate };
+            self.engine.observe(look.at, fact);
         }
         self.engine.tick(look.at);
         self.note();

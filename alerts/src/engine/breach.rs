@@ -25,15 +25,16 @@ struct Times {
     at: i64,
     begun_at: i64,
     is_late: bool,
+    is_again: bool,
 }
 
 impl Times {
-    fn of(stored_at: i64, clock_offset_ms: i64, candidate: &Candidate) -> Self {
-        let said_at = candidate.at.saturating_sub(clock_offset_ms);
-        let is_late = stored_at.saturating_sub(said_at) > LATE_MS;
+    fn of(stored_at: i64, clock_offset_ms: i64, is_again: bool, candidate: &Candidate) -> Self {
+        let said_at = candidate.at.saturating_sub(clock_offset_ms).min(stored_at);
+        let is_late = is_again || stored_at.saturating_sub(said_at) > LATE_MS;
         let at = if is_late { said_at } else { stored_at };
         let lasted = candidate.at.saturating_sub(candidate.since).clamp(0, LASTED_MS_MAX);
-        Self { stored_at, at, begun_at: at - lasted, is_late }
+        Self { stored_at, at, begun_at: at - lasted, is_late, is_again }
     }
 }
 
@@ -51,9 +52,16 @@ impl State {
 
     /// Whether this says only what is known already. Most of what is said does.
     fn is_known(&self, host: &Host, candidate: &Candidate, times: Times) -> bool {
-        let Some(breach) = &self.breach else { return candidate.state == CandidateState::Cleared };
+        if times.is_late && candidate.at <= self.said_at {
+            return true;
+        }
+        let Some(breach) = &self.breach else {
+            return candidate.state == CandidateState::Cleared && candidate.at <= self.said_at;
+        };
         match candidate.state {
             CandidateState::Cleared => candidate.at < breach.since,
+            // The host speaks of it by itself.
+            _ if times.is_again && !breach.is_late => true,
             CandidateState::Breached | CandidateState::StillBreached => {
                 breach.since == candidate.since
                     && !times.is_late
@@ -66,7 +74,13 @@ impl State {
 }
 
 impl Engine {
-    pub(super) fn candidate(&mut self, id: &HostId, stored_at: i64, candidate: Candidate) {
+    pub(super) fn candidate(
+        &mut self,
+        id: &HostId,
+        stored_at: i64,
+        is_again: bool,
+        candidate: Candidate,
+    ) {
         let Ok(rule) = candidate.rule.parse::<i64>() else { return };
         let Some(rule) = self.rules.get(&rule).cloned() else { return };
         if rule.condition_version != candidate.rule_version || rule.is_offline() {
@@ -74,13 +88,13 @@ impl Engine {
         }
         let Some((name, host)) = self.hosts.get_key_value(id.as_str()) else {
             self.hosts.insert(id.as_str().into(), Host::default());
-            return self.candidate(id, stored_at, candidate);
+            return self.candidate(id, stored_at, is_again, candidate);
         };
-        let times = Times::of(stored_at, host.clock_offset_ms, &candidate);
+        let times = Times::of(stored_at, host.clock_offset_ms, is_again, &candidate);
         let states = host.states.get(&rule.rule.id);
         match states.and_then(|states| states.get(candidate.instance.as_str())) {
             Some(state) if state.is_known(host, &candidate, times) => return,
-            None if candidate.state == CandidateState::Cleared => return,
+            None if candidate.state == CandidateState::Cleared && rule.is_group() => return,
             None if !rule.selector.holds(name, &host.labels) => return,
             _ => {}
         }
@@ -88,6 +102,7 @@ impl Engine {
         let instance = candidate.instance.as_str().into();
         let place = Place { host: Arc::clone(&name), rule: rule.rule.id, instance };
         let mut state = self.take(&place);
+        state.said_at = state.said_at.max(candidate.at);
         self.hear(&place, &rule, &mut state, times, candidate);
         self.put(&place, state, stored_at);
         if rule.is_group() {
@@ -106,6 +121,12 @@ impl Engine {
         let is_cleared = candidate.state == CandidateState::Cleared;
         match &state.breach {
             Some(_) if is_cleared => self.clear(place, rule, state, times),
+            // Its beginning was lost. It is remembered for as long as that may come yet.
+            None if is_cleared => {
+                if !state.is_flapping {
+                    state.changed_at = times.stored_at;
+                }
+            }
             // An old message that was sent again.
             Some(breach) if times.is_late && candidate.since < breach.since => {}
             // An agent that was restarted begins anew, and so does the duration. A ticket goes on,

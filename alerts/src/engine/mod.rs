@@ -23,7 +23,8 @@
 //! - **Silence of the host.** A host that is online and does not speak of its breach for long has
 //!   forgotten it (its agent was restarted): the breach is over.
 //! - **Late truth.** What was said more than five minutes before it was stored is judged in event
-//!   time: its ticket is marked late and nobody is paged, unless the breach turns out to go on.
+//!   time: its ticket is marked late and nobody is paged, unless the breach turns out to go on. So
+//!   is what was sent again; and what is not newer than what is known changes nothing.
 //!
 //! A worker that takes hosts over observes, all at time 0, rules, silences, hosts, what was saved
 //! and presence; then the facts that follow what was committed with it. Nothing is due at time 0,
@@ -102,8 +103,8 @@ impl Engine {
     pub fn observe(&mut self, now: i64, fact: Fact) {
         self.advance(now);
         match fact {
-            Fact::Candidate { host, stored_at, candidate } => {
-                self.candidate(&host, stored_at, *candidate);
+            Fact::Candidate { host, stored_at, is_again, candidate } => {
+                self.candidate(&host, stored_at, is_again, *candidate);
             }
             Fact::Presence { host, presence, at } => self.presence(&host, presence, at),
             Fact::Host { host, labels, clock_offset_ms } => {

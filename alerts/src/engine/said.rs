@@ -31,6 +31,9 @@ pub enum Fact {
         host: HostId,
         /// When the broker stored it.
         stored_at: i64,
+        /// It was sent once more, because a gap was found: most of what comes so is known, and
+        /// none of it is news.
+        is_again: bool,
         candidate: Box<Candidate>,
     },
     /// A host became online or offline at this time, by the bus's clock.

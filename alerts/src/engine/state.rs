@@ -87,6 +87,10 @@ pub struct State {
     /// a repetition.
     #[serde(default)]
     pub(super) ended_since: i64,
+    /// The newest that was noted of what the host said of it, its end above all, by the host's
+    /// clock: what comes late and is not newer is known or over.
+    #[serde(default)]
+    pub(super) said_at: i64,
     /// The newest beginnings, at most one more than makes it flapping.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) begins: Vec<i64>,

@@ -84,3 +84,45 @@ fn what_was_pending_before_the_outage_is_late_too() {
     desk.tick(20_000);
     desk.check(&[]);
 }
+
+#[test]
+fn an_episode_that_is_sent_again_is_no_second_ticket() {
+    let mut desk = Desk::new(vec![cpu(1, 90.0, 0, 0, Priority::High)]);
+    desk.breach(0, 1, 95.0);
+    desk.still(15, 1, 0, 95.0);
+    desk.clear(100, 1, 0);
+    assert_eq!(desk.said().len(), 4);
+    desk.restart(None);
+    desk.is_again = true;
+    desk.say_late(110, 0, PLACE, Breached, 0, 95.0);
+    desk.say_late(110, 15, PLACE, StillBreached, 0, 95.0);
+    desk.say_late(110, 100, PLACE, Cleared, 0, 1.0);
+    desk.tick(20_000);
+    desk.check(&[]);
+}
+
+#[test]
+fn a_beginning_that_comes_after_its_end_is_no_ticket() {
+    let mut desk = Desk::new(vec![cpu(1, 90.0, 0, 0, Priority::High)]);
+    desk.clear(100, 1, 50);
+    desk.restart(None);
+    desk.is_again = true;
+    desk.say_late(110, 50, PLACE, Breached, 50, 95.0);
+    desk.tick(20_000);
+    desk.check(&[]);
+}
+
+#[test]
+fn what_was_lost_and_comes_again_pages_when_it_goes_on() {
+    let mut desk = Desk::new(vec![cpu(1, 90.0, 0, 0, Priority::High)]);
+    desk.is_again = true;
+    desk.say_late(60, 50, PLACE, Breached, 50, 95.0);
+    desk.check(&["50 open 1@50 late"]);
+    desk.is_again = false;
+    desk.still(65, 1, 50, 95.0);
+    desk.check(&["65 current 1@50", "65 page opened 1@50"]);
+    desk.breach(70, 1, 95.0);
+    desk.is_again = true;
+    desk.say_late(90, 80, PLACE, Cleared, 50, 1.0);
+    desk.check(&["80 resolve 1@50 recovered", "80 page resolved 1@50"]);
+}

@@ -16,15 +16,31 @@ use crate::silence::Silence;
 /// milliseconds in a second.
 const TURNS_MAX: usize = 200;
 
+/// What is sent again was sent lately: the engine remembers half an hour of what is over.
+const AGAIN_MS_MAX: i64 = 1_000_000;
+
 const HOSTS: [&str; 3] = ["web-1", "web-2", "db-1"];
 
 #[derive(Debug, Clone)]
 enum Step {
-    Candidate { host: usize, rule: usize, state: u8, late: bool },
-    Presence { host: usize, offline: bool },
+    Candidate {
+        host: usize,
+        rule: usize,
+        state: u8,
+        late: bool,
+    },
+    /// What was heard before is sent once more.
+    Again(usize),
+    Presence {
+        host: usize,
+        offline: bool,
+    },
     Silences(usize),
     Rules(usize),
-    Labels { host: usize, web: bool },
+    Labels {
+        host: usize,
+        web: bool,
+    },
     Acknowledge(usize),
     Resolve(usize),
 }
@@ -42,6 +58,7 @@ fn steps() -> impl Strategy<Value = Vec<(i64, Step)>> {
     let step = prop_oneof![
         12 => (host.clone(), 0..5_usize, 0..3_u8, prop::bool::weighted(0.1))
             .prop_map(|(host, rule, state, late)| Step::Candidate { host, rule, state, late }),
+        3 => (0..8_usize).prop_map(Step::Again),
         2 => (host.clone(), any::<bool>())
             .prop_map(|(host, offline)| Step::Presence { host, offline }),
         1 => (0..4_usize).prop_map(Step::Silences),
@@ -112,6 +129,8 @@ struct World {
     told: Vec<Effect>,
     said: i64,
     opened: Vec<TicketKey>,
+    /// With the times at which they were stored.
+    heard: Vec<(i64, Fact)>,
 }
 
 impl World {
@@ -128,6 +147,7 @@ impl World {
             told: Vec::new(),
             said: 0,
             opened: Vec::new(),
+            heard: Vec::new(),
         };
         world.load();
         world
@@ -202,8 +222,11 @@ impl World {
         let at = self.now;
         Some(match step {
             Step::Candidate { host, rule, state, late } => {
-                return self.candidate(*host, *rule, *state, *late);
+                let fact = self.candidate(*host, *rule, *state, *late)?;
+                self.heard.push((at, fact.clone()));
+                fact
             }
+            Step::Again(back) => return self.again(*back),
             Step::Presence { host, offline } => {
                 let presence = if *offline { Presence::Offline } else { Presence::Online };
                 if self.presence.get(host).is_some_and(|(before, _)| *before == presence) {
@@ -233,6 +256,15 @@ impl World {
                 Fact::Resolved { ticket, by: "ann".into(), at }
             }
         })
+    }
+
+    /// One of the last that were heard, of which an agent has noticed that it was lost.
+    fn again(&self, back: usize) -> Option<Fact> {
+        let (heard_at, fact) = self.heard.iter().rev().nth(back)?;
+        let Fact::Candidate { host, candidate, .. } = fact.clone() else { return None };
+        let is_recent = self.now - heard_at < AGAIN_MS_MAX;
+        let stored_at = self.now;
+        is_recent.then_some(Fact::Candidate { host, stored_at, is_again: true, candidate })
     }
 
     fn candidate(&mut self, host: usize, rule: usize, state: u8, late: bool) -> Option<Fact> {
@@ -266,7 +298,7 @@ impl World {
             since,
             context: Context::default(),
         });
-        Some(Fact::Candidate { host: id(host), stored_at: self.now, candidate })
+        Some(Fact::Candidate { host: id(host), stored_at: self.now, is_again: false, candidate })
     }
 }
 
@@ -327,6 +359,21 @@ proptest! {
             world.step(*after_s, step);
         }
         prop_assert!(world.turns(world.now + 7 * 86_400_000) < TURNS_MAX);
+    }
+
+    #[test]
+    fn what_is_known_and_comes_again_changes_nothing_people_see(steps in steps()) {
+        // What hosts say in order, under rules and labels that stay.
+        let lasting = |step: &Step| {
+            !matches!(step, Step::Rules(_) | Step::Labels { .. } | Step::Candidate { late: true, .. })
+        };
+        let steps: Vec<_> = steps.into_iter().filter(|(_, step)| lasting(step)).collect();
+        let once = steps.iter().map(|(after_s, step)| match step {
+            Step::Again(_) => (*after_s, Step::Again(usize::MAX)),
+            step => (*after_s, step.clone()),
+        });
+        let once: Vec<_> = once.collect();
+        prop_assert_eq!(told(&run(&steps, None)), told(&run(&once, None)));
     }
 
     #[test]

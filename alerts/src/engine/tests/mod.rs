@@ -19,6 +19,8 @@ pub const BASE_MS: i64 = 1_800_000_000_000;
 pub struct Desk {
     pub engine: Engine,
     pub rules: Vec<Rule>,
+    /// Whether what hosts say from now on is sent again.
+    pub is_again: bool,
 }
 
 pub fn ms(second: i64) -> i64 {
@@ -47,7 +49,7 @@ impl Desk {
     pub fn new(rules: Vec<Rule>) -> Self {
         let mut engine = Engine::new(Scope::Everything);
         engine.observe(0, Fact::Rules(rules.clone()));
-        let mut desk = Self { engine, rules };
+        let mut desk = Self { engine, rules, is_again: false };
         desk.host(0, "web-1", &[]);
         desk
     }
@@ -107,8 +109,8 @@ impl Desk {
             context: Context::default(),
         });
         let host = host.parse().unwrap();
-        let stored_at = ms(stored);
-        self.engine.observe(stored_at, Fact::Candidate { host, stored_at, candidate });
+        let (stored_at, is_again) = (ms(stored), self.is_again);
+        self.engine.observe(stored_at, Fact::Candidate { host, stored_at, is_again, candidate });
     }
 
     pub fn breach(&mut self, second: i64, rule: i64, value: f64) {
