@@ -111,6 +111,6 @@ fn a_secret_that_is_left_as_it_is_stays_where_it_goes_to_the_same_place() {
 fn a_secret_that_is_no_longer_named_is_forgotten() {
     let mut old = webhook("https://a.example/x", &json!("hush-1"));
     let secrets = old.replace(None).unwrap();
-    let mut bare = webhook("https://a.example/x", &json!({ "env": "HOOK" }));
+    let mut bare = webhook("https://a.example/x", &json!({ "env": "MUSTER_CHANNEL_HOOK" }));
     assert!(bare.replace(Some((&old, &secrets))).unwrap().is_empty());
 }

@@ -63,7 +63,7 @@ fn a_webhook_is_signed_over_its_time_and_body() {
 
 #[test]
 fn a_webhook_without_a_template_gets_the_notice() {
-    let value = json!({ "kind": "webhook", "url": { "env": "HOOK" } });
+    let value = json!({ "kind": "webhook", "url": { "env": "MUSTER_CHANNEL_HOOK" } });
     let (definition, mut secrets) = stored(&value);
     let missing = render(&definition, &secrets, &opened(), NOW);
     assert_eq!(missing, Err(Unrenderable::NoSecret("url".into())));
@@ -79,7 +79,8 @@ fn a_webhook_without_a_template_gets_the_notice() {
 
 #[test]
 fn an_address_of_the_environment_is_checked_when_it_is_used() {
-    let (definition, mut secrets) = stored(&json!({ "kind": "slack", "url": { "env": "HOOK" } }));
+    let (definition, mut secrets) =
+        stored(&json!({ "kind": "slack", "url": { "env": "MUSTER_CHANNEL_HOOK" } }));
     secrets.insert("url", super::super::SecretText::new("file:///etc/hush"));
     let refused = render(&definition, &secrets, &opened(), NOW).unwrap_err().to_string();
     assert!(refused.starts_with("url is something else") && !refused.contains("hush"), "{refused}");
