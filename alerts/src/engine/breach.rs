@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use muster_schemas::HostId;
-use muster_schemas::conditions::{Candidate, CandidateState, Context};
+use muster_schemas::conditions::{Candidate, CandidateState, Context, INSTANCES_MAX};
 
 use super::rules::Known;
 use super::said::{Change, Effect, Resolution};
@@ -83,7 +83,8 @@ impl Engine {
     ) {
         let Ok(rule) = candidate.rule.parse::<i64>() else { return };
         let Some(rule) = self.rules.get(&rule).cloned() else { return };
-        if rule.condition_version != candidate.rule_version || rule.is_offline() {
+        let is_of_now = rule.condition_version == candidate.rule_version;
+        if !is_of_now || !rule.concerns(&candidate.instance) {
             return;
         }
         let Some((name, host)) = self.hosts.get_key_value(id.as_str()) else {
@@ -101,6 +102,9 @@ impl Engine {
         let name = Arc::clone(name);
         let instance = candidate.instance.as_str().into();
         let place = Place { host: Arc::clone(&name), rule: rule.rule.id, instance };
+        if self.state(&place).is_none() && !self.makes_room(&place) {
+            return;
+        }
         let mut state = self.take(&place);
         state.said_at = state.said_at.max(candidate.at);
         self.hear(&place, &rule, &mut state, times, candidate);
@@ -108,6 +112,21 @@ impl Engine {
         if rule.is_group() {
             self.count_host(&name, stored_at);
         }
+    }
+
+    /// Whether there is room for one more instance of a host, if need be in the place of the one
+    /// that would be forgotten next.
+    fn makes_room(&mut self, place: &Place) -> bool {
+        let states = self.hosts.get(&place.host).and_then(|host| host.states.get(&place.rule));
+        let Some(states) = states.filter(|states| states.len() >= INSTANCES_MAX) else {
+            return true;
+        };
+        let over = states.iter().filter(|(_, s)| s.breach.is_none() && s.ticket.is_none());
+        let next = over.min_by_key(|(_, state)| state.forget_at());
+        let Some((instance, state)) = next else { return false };
+        let (instance, timer) = (Arc::clone(instance), state.timer);
+        self.drop_state(&Place { instance, ..place.clone() }, timer);
+        true
     }
 
     fn hear(

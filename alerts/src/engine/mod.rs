@@ -30,7 +30,8 @@
 //! and presence; then the facts that follow what was committed with it. Nothing is due at time 0,
 //! and nothing is decided until the first fact or tick after it.
 //!
-//! Only what is not calm is kept. The alert worker calls this for its partitions, and the backtest
+//! Only what is not calm is kept, of as many instances of a rule on a host as agents follow: no host
+//! can fill a worker or its database by making names up. The alert worker calls this for its partitions, and the backtest
 //! for a draft of a rule.
 
 mod breach;

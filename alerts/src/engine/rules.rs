@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_schemas::Rejection;
+use muster_schemas::conditions::Condition;
 
 use crate::rule::{Rule, RuleCondition};
 use crate::selector::Selector;
@@ -13,6 +14,8 @@ use crate::template::Template;
 pub(super) struct Known {
     pub rule: Rule,
     pub condition_version: i64,
+    /// What agents judge by; absent where they have no part in it.
+    condition: Option<Condition>,
     pub selector: Selector,
     /// Title, description, recommendation.
     pub templates: [Template; 3],
@@ -29,6 +32,7 @@ impl Known {
         })?;
         Ok(Self {
             condition_version: rule.condition_version(),
+            condition: rule.condition(),
             templates: rule.definition.templates()?,
             selector,
             rule,
@@ -47,6 +51,11 @@ impl Known {
 
     pub fn metric(&self) -> &str {
         self.rule.definition.condition.metric()
+    }
+
+    /// Whether it is about this instance. Agents look at no others, but not all that speaks is ours.
+    pub fn concerns(&self, instance: &str) -> bool {
+        self.condition.as_ref().is_some_and(|condition| condition.concerns(instance))
     }
 
     pub fn is_group(&self) -> bool {

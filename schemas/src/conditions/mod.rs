@@ -143,7 +143,7 @@ impl Condition {
         Err(Rejection::bad_value("clear_at", clear_at, expected))
     }
 
-    fn concerns(&self, instance: &str) -> bool {
+    pub fn concerns(&self, instance: &str) -> bool {
         match self.instance.as_deref() {
             None => true,
             Some(pattern) => match pattern.strip_suffix('*') {

@@ -181,3 +181,34 @@ fn only_what_is_not_calm_is_kept() {
     let forgotten = desk.engine.drain_effects();
     assert!(matches!(forgotten.as_slice(), [Effect::Forget(_)]), "{forgotten:?}");
 }
+
+#[test]
+fn a_host_that_makes_names_up_is_kept_within_bounds() {
+    let mut desk = Desk::new(vec![cpu(1, 90.0, 300, 0, Priority::High)]);
+    let instances: Vec<String> = (0..1100).map(|n| format!("cpu{n}")).collect();
+    for instance in &instances {
+        desk.say(0, ("web-1", 1, instance), Breached, 0, 95.0);
+    }
+    assert_eq!(desk.engine.states_count(), 1024);
+    desk.say(10, ("web-1", 1, "cpu7"), Cleared, 0, 1.0);
+    desk.say(20, ("web-1", 1, "another"), Breached, 20, 95.0);
+    desk.say(30, ("web-1", 1, "third"), Breached, 30, 95.0);
+    assert_eq!(desk.engine.states_count(), 1024);
+    desk.tick(320);
+    let said = desk.said();
+    assert!(said.contains(&"320 open 1/web-1another@20".to_owned()), "{said:?}");
+    assert!(!said.iter().any(|line| line.contains("third") || line.contains("cpu7@")), "{said:?}");
+}
+
+#[test]
+fn an_instance_the_rule_is_not_about_opens_nothing() {
+    let mut rule = cpu(1, 90.0, 0, 0, Priority::High);
+    let crate::rule::RuleCondition::Metric(metric) = &mut rule.definition.condition else {
+        unreachable!()
+    };
+    metric.instance = Some("cpu*".into());
+    let mut desk = Desk::new(vec![rule]);
+    desk.say(0, ("web-1", 1, "gpu0"), Breached, 0, 95.0);
+    desk.say(0, ("web-1", 1, "cpu0"), Breached, 0, 95.0);
+    desk.check(&["0 open 1/web-1cpu0@0", "0 page opened 1/web-1cpu0@0"]);
+}
