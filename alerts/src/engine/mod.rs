@@ -26,6 +26,10 @@
 //!   time: its ticket is marked late and nobody is paged, unless the breach turns out to go on. So
 //!   is what was sent again; and what is not newer than what is known changes nothing.
 //!
+//! - **Outages of our own.** A worker that is behind says so by [`Engine::catch_up`]: a page that is
+//!   more than ten minutes old waits until then, and is not sent if it was over before. Its ticket
+//!   is marked late until it pages.
+//!
 //! A worker that takes hosts over observes, all at time 0, rules, silences, hosts, what was saved
 //! and presence; then the facts that follow what was committed with it. Nothing is due at time 0,
 //! and nothing is decided until the first fact or tick after it.
@@ -70,6 +74,8 @@ pub struct Engine {
     dirty: BTreeSet<Place>,
     effects: Vec<Effect>,
     is_loading: bool,
+    /// What time it is on the bus, where that was told.
+    present: i64,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +102,7 @@ impl Engine {
             dirty: BTreeSet::new(),
             effects: Vec::new(),
             is_loading: true,
+            present: 0,
         }
     }
 
@@ -120,6 +127,12 @@ impl Engine {
             Fact::Restored(saved) => self.restore(saved),
         }
         self.run_due(now);
+    }
+
+    /// Tells what time it is on the bus, before what was heard until then. What is decided of long
+    /// before is history: nobody is paged of it before this time, and then only if it still holds.
+    pub fn catch_up(&mut self, present: i64) {
+        self.present = self.present.max(present);
     }
 
     /// Runs what is due up to the time until which everything was observed.

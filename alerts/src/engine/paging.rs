@@ -5,6 +5,10 @@ use super::rules::Known;
 use super::said::{Change, Effect, PageKind, PageRequest};
 use super::state::{Place, State, Ticket, UNTIL_TOLD};
 
+/// A page that is older than this is of another situation: what a worker that is merely busy or
+/// being replaced is behind stays well below.
+const PAGE_AGE_MS_MAX: i64 = 600_000;
+
 impl Ticket {
     /// When the next page is due or has to be thought about again, if nothing is said until then.
     pub(super) fn page_due_at(&self, rule: &Known) -> Option<i64> {
@@ -17,6 +21,10 @@ impl Ticket {
             None if self.is_late || self.is_quiet || self.is_acknowledged => None,
             None => self.step_due_at(rule),
         }
+    }
+
+    fn has_page_due(&self, rule: &Known, at: i64) -> bool {
+        self.paged_at.is_none() || self.step_due_at(rule).is_some_and(|due| due <= at)
     }
 
     /// When the next step of the escalation is due.
@@ -41,6 +49,7 @@ impl Engine {
         let silenced_until = self.silenced_until(place, at);
         let speaks =
             state.breach.as_ref().is_some_and(|breach| self.has_evidence(place, rule, breach));
+        let pages_from = self.pages_from(at);
         let is_held = state.is_flapping || !speaks;
         let Some(ticket) = &mut state.ticket else { return };
         if ticket.held_until.is_some_and(|until| until > at) {
@@ -48,10 +57,20 @@ impl Engine {
         }
         ticket.held_until = silenced_until;
         self.mark_silenced(place, ticket, silenced_until.is_some(), at);
+        if let Some(present) =
+            pages_from.filter(|_| ticket.is_past || ticket.has_page_due(rule, at))
+        {
+            ticket.held_until = Some(silenced_until.map_or(present, |until| until.min(present)));
+            return;
+        }
+        if std::mem::take(&mut ticket.is_past) {
+            let ticket = place.ticket(ticket.named_at);
+            self.effects.push(Effect::Change { ticket, at, what: Change::Current });
+        }
         if silenced_until.is_some() || ticket.is_late || ticket.is_quiet || ticket.is_acknowledged {
             return;
         }
-        while ticket.paged_at.is_none() || ticket.step_due_at(rule).is_some_and(|due| due <= at) {
+        while ticket.has_page_due(rule, at) {
             if is_held {
                 ticket.held_until = Some(UNTIL_TOLD);
                 return;
@@ -59,6 +78,11 @@ impl Engine {
             let page = next_page(place, rule, ticket, at);
             self.effects.push(Effect::Page(page));
         }
+    }
+
+    /// From when on people are paged again, where a page of this time would be too old.
+    pub(super) fn pages_from(&self, at: i64) -> Option<i64> {
+        (self.present.saturating_sub(at) > PAGE_AGE_MS_MAX).then_some(self.present)
     }
 
     fn mark_silenced(&mut self, place: &Place, ticket: &mut Ticket, is_silenced: bool, at: i64) {

@@ -151,6 +151,9 @@ pub(super) struct Ticket {
     pub is_silenced: bool,
     pub is_flapping: bool,
     pub is_acknowledged: bool,
+    /// It was opened long after its time, because we were away.
+    #[serde(default)]
+    pub is_past: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paged_at: Option<i64>,
     /// Of the escalation.

@@ -38,6 +38,7 @@ impl Engine {
             is_silenced: false,
             is_flapping: state.is_flapping,
             is_acknowledged: false,
+            is_past: false,
             paged_at: None,
             next_step: 0,
             held_until: None,
@@ -52,7 +53,9 @@ impl Engine {
 
     fn open(&mut self, place: &Place, rule: &Known, state: &mut State, at: i64) {
         let silenced_until = self.silenced_until(place, at);
+        let is_past = self.pages_from(at).is_some();
         let Some(ticket) = &mut state.ticket else { return };
+        ticket.is_past = is_past && !ticket.is_late;
         ticket.is_opened = true;
         ticket.is_silenced = silenced_until.is_some();
         let draft = self.draft(place, rule, state, at);
@@ -104,7 +107,7 @@ impl Engine {
             value: values.value,
             threshold: values.threshold,
             opened_at: at,
-            is_late: flag(|ticket| ticket.is_late),
+            is_late: flag(|ticket| ticket.is_late || ticket.is_past),
             is_silenced: flag(|ticket| ticket.is_silenced),
             is_flapping: flag(|ticket| ticket.is_flapping),
             context: TicketContext {

@@ -126,3 +126,61 @@ fn what_was_lost_and_comes_again_pages_when_it_goes_on() {
     desk.say_late(90, 80, PLACE, Cleared, 50, 1.0);
     desk.check(&["80 resolve 1@50 recovered", "80 page resolved 1@50"]);
 }
+
+/// An engine that begins to hear at 0 of what has happened until 7200.
+fn behind() -> Desk {
+    let mut desk = Desk::new(vec![cpu(1, 90.0, 0, 0, Priority::High)]);
+    desk.rules[0].definition.channels = vec![1];
+    desk.rules[0].definition.escalation =
+        vec![crate::rule::EscalationStep { after_s: 300, channels: vec![2] }];
+    desk.engine.observe(0, Fact::Rules(desk.rules.clone()));
+    desk.engine.catch_up(ms(7200));
+    desk
+}
+
+#[test]
+fn of_what_began_and_ended_while_we_were_away_nobody_is_paged() {
+    let mut desk = behind();
+    desk.breach(0, 1, 95.0);
+    desk.tick(1000);
+    desk.clear(1100, 1, 0);
+    desk.tick(20_000);
+    desk.check(&["0 open 1@0 late", "1100 resolve 1@0 recovered"]);
+}
+
+#[test]
+fn what_still_holds_when_we_are_back_pages_then_and_escalates_from_then() {
+    let mut desk = behind();
+    desk.breach(0, 1, 95.0);
+    for second in (60..7200).step_by(60) {
+        desk.still(second, 1, 0, 95.0);
+    }
+    desk.tick(7199);
+    desk.check(&["0 open 1@0 late"]);
+    desk.restart(None);
+    desk.engine.catch_up(ms(7210));
+    desk.tick(7200);
+    desk.check(&["7200 current 1@0", "7200 page opened 1@0 [1]"]);
+    desk.tick(7500);
+    desk.check(&["7500 page escalated 1@0 [2]"]);
+}
+
+#[test]
+fn an_escalation_that_fell_due_while_we_were_away_waits_to_see_whether_it_is_over() {
+    for is_over in [true, false] {
+        let mut desk = behind();
+        desk.engine.present = 0;
+        desk.breach(0, 1, 95.0);
+        desk.check(&["0 open 1@0", "0 page opened 1@0 [1]"]);
+        desk.engine.catch_up(ms(1000));
+        desk.tick(600);
+        desk.check(&[]);
+        if is_over {
+            desk.clear(700, 1, 0);
+            desk.check(&["700 resolve 1@0 recovered", "700 page resolved 1@0 [1]"]);
+        } else {
+            desk.tick(1000);
+            desk.check(&["1000 page escalated 1@0 [2]"]);
+        }
+    }
+}

@@ -362,6 +362,31 @@ proptest! {
     }
 
     #[test]
+    fn nobody_is_paged_of_what_is_long_past(steps in steps(), chances in chances()) {
+        let lasts: i64 = steps.iter().map(|(after_s, _)| after_s * 1000 + 1).sum();
+        let present = BASE_MS + lasts;
+        let mut world = World::new();
+        for ((after_s, step), chance) in steps.iter().zip(&chances) {
+            world.engine.catch_up(present);
+            world.step(*after_s, step);
+            if chance.kills {
+                world.drain();
+                world.load();
+            }
+        }
+        world.engine.catch_up(present);
+        world.engine.tick(present + 7 * 86_400_000);
+        world.drain();
+        for effect in &world.told {
+            if let Effect::Page(page) = effect
+                && page.kind != PageKind::Resolved
+            {
+                prop_assert!(page.at >= present - 600_000, "{page:?}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_known_and_comes_again_changes_nothing_people_see(steps in steps()) {
         // What hosts say in order, under rules and labels that stay.
         let lasting = |step: &Step| {
