@@ -7,7 +7,9 @@
 
 use muster_schemas::Rejection;
 use muster_schemas::conditions::{Condition, Op};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::selector::Selector;
 use crate::template::{FIELDS, Template};
@@ -158,7 +160,32 @@ pub struct EscalationStep {
     pub channels: Vec<i64>,
 }
 
+/// What is expected where something cannot be read at all.
+const AS_DESCRIBED: &str = "a rule as the API describes it";
+
+/// Names the field that cannot be read, if one cannot.
+fn unreadable<T: DeserializeOwned>(fields: Value) -> Option<Rejection> {
+    let error = serde_path_to_error::deserialize::<_, T>(fields).err()?;
+    let path = error.path().to_string();
+    let field = if path == "." { "condition".into() } else { format!("condition.{path}") };
+    Some(Rejection::bad_value(field, error.into_inner(), AS_DESCRIBED))
+}
+
 impl RuleCondition {
+    /// What is wrong with the condition of a rule that cannot be read: what is read by its kind
+    /// does not say where it failed, so each kind is read once more by itself.
+    fn problem(rule: &[u8]) -> Option<Rejection> {
+        let mut rule: Value = serde_json::from_slice(rule).ok()?;
+        let mut condition = rule.get_mut("condition")?.take();
+        let kind = condition.as_object_mut()?.remove("kind")?;
+        match kind.as_str()? {
+            "metric" => unreadable::<MetricCondition>(condition),
+            "offline" => unreadable::<OfflineCondition>(condition),
+            "group" => unreadable::<GroupCondition>(condition),
+            _ => None,
+        }
+    }
+
     /// What agents look at; `None` where they have no part in it.
     fn on_agents(&self) -> Option<MetricCondition> {
         match self {
@@ -222,7 +249,8 @@ impl RuleDefinition {
         let mut reader = serde_json::Deserializer::from_slice(text);
         serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
-            Rejection::bad_value(path, error.into_inner(), "a rule as the API describes it")
+            let within = (path == "condition").then(|| RuleCondition::problem(text)).flatten();
+            within.unwrap_or_else(|| Rejection::bad_value(path, error.into_inner(), AS_DESCRIBED))
         })
     }
 
