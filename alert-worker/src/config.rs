@@ -29,6 +29,9 @@ pub struct Config {
     pub secret_key_file: Option<PathBuf>,
     /// Certificates of authorities that receivers are believed by, beside the system's: PEM.
     pub certificates: Option<PathBuf>,
+    /// Where people open the dashboard, such as `https://muster.example.org`: notifications link
+    /// to tickets there. Without it they have no links.
+    pub public_url: Option<String>,
 }
 
 impl Default for Config {
@@ -44,6 +47,7 @@ impl Default for Config {
             batch_wait: Duration::from_millis(50),
             secret_key_file: None,
             certificates: None,
+            public_url: None,
         }
     }
 }
@@ -55,8 +59,21 @@ impl muster_runtime::Config for Config {
         check_nats_url(&self.nats_url)?;
         check_listen(&self.listen)?;
         database::check_url(&self.postgres_url)?;
+        if let Some(url) = &self.public_url {
+            check_public_url(url)?;
+        }
         within("nats_replicas", self.nats_replicas, 1..=5)?;
         within("batch_messages_max", self.batch_messages_max, 1..=10_000)?;
         within("batch_wait", self.batch_wait, Duration::from_millis(1)..=Duration::from_secs(1))
     }
+}
+
+/// A link in a notification has to work where it is read, so it needs its scheme.
+fn check_public_url(url: &str) -> Result<(), Problem> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let is_good = |rest: &str| !rest.is_empty() && !rest.contains([' ', '?', '#', '"', '<', '>']);
+    if rest.is_some_and(is_good) {
+        return Ok(());
+    }
+    Err(Problem::new("public_url", "such as https://muster.example.org"))
 }

@@ -49,7 +49,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 const RECORD_PAUSE: Duration = Duration::from_secs(1);
 
 /// No attempt is begun later than this after its row was taken: it has to end while it is ours.
-const BEGIN_WITHIN: Duration = Duration::from_secs(25);
+const BEGIN_WITHIN: Duration = Duration::from_secs(10);
 
 const _: () = assert!(BEGIN_WITHIN.as_secs() + smtp::TIMEOUT.as_secs() < CLAIM.as_secs());
 

@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::io::notices::Links;
 use crate::io::notify::tls::Roots;
 use crate::io::{from_bus, postgres, to_bus};
 use crate::logic::presence::{Effect, Fact, Presence, Status};
@@ -129,7 +130,10 @@ fn start_around(
     let sending = database::pool(&config.postgres_url, "muster-alert-worker", SENDING_CONNECTIONS)?;
     tasks.spawn(gathering::make_default_rules(pool.clone(), stop.clone()));
     tasks.spawn(knowledge::keep_looking(pool.clone(), told, stop.clone()));
-    tasks.spawn(gathering::gather(pool.clone(), pages.clone(), sends.clone(), stop.clone()));
+    let links = Links::new(config.public_url.as_deref());
+    let gathering =
+        gathering::gather(pool.clone(), links, pages.clone(), sends.clone(), stop.clone());
+    tasks.spawn(gathering);
     tasks.spawn(notify::run(sending, options, sends, stop.clone()));
     Ok(Around { known, news: vec![events.clone(), pages] })
 }

@@ -3,7 +3,7 @@
 //! Two pages have one cause where the same rule says the same of two hosts (that it began, that it
 //! ended, that nobody answers) to the same channels, and what they are about was first told
 //! together. They are gathered until none has come for a moment, but never for so long that
-//! somebody waits for it. Drawing a notice for one kind of channel is [`channel`](crate::channel)'s
+//! somebody waits for it. What follows soon after a notice is gathered for longer. Drawing a notice for one kind of channel is [`channel`](crate::channel)'s
 //! business; sending it is not done here.
 
 use std::collections::BTreeMap;
@@ -18,8 +18,34 @@ pub const GATHER_QUIET_MS: i64 = 400;
 /// The longest a page waits for others: an instant alert is to be told within two seconds.
 pub const GATHER_MS_MAX: i64 = 1_200;
 
-/// When what has been gathered is to be sent, by the times of the first and the newest page.
-pub fn gathered_at(first_at: i64, newest_at: i64) -> i64 {
+/// What comes within this time after a notice of the same cause belongs to it. Hosts that lose their
+/// network together are missed over half a minute, as their heartbeats were due.
+pub const GROUP_MS: i64 = 60_000;
+
+/// How long such pages are gathered: somebody is told of the cause already, and who looks after it
+/// is not to be called for each host.
+pub const GROUP_GATHER_MS: i64 = 30_000;
+
+/// The newest notice of a cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub thread: String,
+    pub at: i64,
+}
+
+impl Told {
+    /// Whether a page that came at that time belongs to it.
+    pub fn takes(&self, page_at: i64) -> bool {
+        page_at < self.at.saturating_add(GROUP_MS)
+    }
+}
+
+/// When what has been gathered is to be sent, by the times of the first and the newest page, and
+/// whether a notice of the same cause has just left.
+pub fn gathered_at(first_at: i64, newest_at: i64, told: Option<&Told>) -> i64 {
+    if told.is_some_and(|told| told.takes(first_at)) {
+        return first_at.saturating_add(GROUP_GATHER_MS);
+    }
     newest_at.saturating_add(GATHER_QUIET_MS).min(first_at.saturating_add(GATHER_MS_MAX))
 }
 
@@ -35,6 +61,7 @@ pub struct Page {
 /// A notice and the channels it goes to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gathered {
+    pub rule_id: i64,
     /// Ids; empty: the default channels.
     pub channels: Vec<i64>,
     pub notice: Notice,
@@ -67,7 +94,10 @@ pub fn gather(pages: impl IntoIterator<Item = Page>) -> Vec<Gathered> {
     causes.into_iter().filter_map(|(cause, pages)| one(cause, pages)).collect()
 }
 
-fn one((_, kind, channels, thread): Cause, pages: BTreeMap<String, Page>) -> Option<Gathered> {
+fn one(
+    (rule_id, kind, channels, thread): Cause,
+    pages: BTreeMap<String, Page>,
+) -> Option<Gathered> {
     let key = pages.first_key_value()?.0.clone();
     let at = pages.values().map(|page| page.request.at).min()?;
     // A ticket that escalates twice in one moment is listed once.
@@ -76,7 +106,7 @@ fn one((_, kind, channels, thread): Cause, pages: BTreeMap<String, Page>) -> Opt
     let tickets = told.keys().cloned().collect();
     let thread = thread.unwrap_or_else(|| key.clone());
     let notice = Notice::of(key, kind.into(), at, thread, told.into_values().collect());
-    Some(Gathered { channels, notice, tickets })
+    Some(Gathered { rule_id, channels, notice, tickets })
 }
 
 #[cfg(test)]
@@ -157,8 +187,16 @@ mod tests {
 
     #[test]
     fn a_notice_waits_for_quiet_but_not_for_ever() {
-        assert_eq!(gathered_at(1000, 1000), 1400);
-        assert_eq!(gathered_at(1000, 1700), 2100);
-        assert_eq!(gathered_at(1000, 9000), 2200);
+        assert_eq!(gathered_at(1000, 1000, None), 1400);
+        assert_eq!(gathered_at(1000, 1700, None), 2100);
+        assert_eq!(gathered_at(1000, 9000, None), 2200);
+    }
+
+    #[test]
+    fn what_follows_a_notice_within_a_minute_is_gathered_for_half_a_minute() {
+        let told = Told { thread: "1/a//0/opened/0".into(), at: 1000 };
+        assert_eq!(gathered_at(1500, 2000, Some(&told)), 31_500);
+        assert_eq!(gathered_at(60_999, 60_999, Some(&told)), 90_999);
+        assert_eq!(gathered_at(61_000, 61_000, Some(&told)), 61_400);
     }
 }

@@ -181,12 +181,23 @@ CREATE TABLE notifications (
     created_at      timestamptz NOT NULL DEFAULT now(),
     sent_at         timestamptz,
     -- Of the last attempt.
-    error           text
+    error           text,
+    -- What leaves first, where a channel takes less than it is given: a test, for which a person
+    -- waits, then by priority, and of each what is open before what is over.
+    urgency         integer NOT NULL GENERATED ALWAYS AS (
+        CASE kind WHEN 'test' THEN 0 WHEN 'resolved' THEN 1 ELSE 0 END
+        + CASE WHEN kind = 'test' THEN 0 ELSE
+            CASE payload ->> 'priority'
+                WHEN 'critical' THEN 2 WHEN 'high' THEN 4 WHEN 'medium' THEN 6 ELSE 8
+            END
+        END
+    ) STORED
 ) WITH (fillfactor = 70);
 CREATE INDEX ON notifications (next_attempt_at) WHERE state = 'pending';
 CREATE INDEX ON notifications (channel_id, id DESC);
 CREATE INDEX ON notifications USING gin (alert_ids);
--- What waits for a channel, the oldest first.
+-- What waits for a channel: what leaves first, and what is older than another.
+CREATE INDEX ON notifications (channel_id, urgency, id) WHERE state = 'pending';
 CREATE INDEX ON notifications (channel_id, id) WHERE state = 'pending';
 
 -- Whom to tell of what, before those of one cause are gathered into notifications. Written with the
@@ -203,6 +214,17 @@ CREATE TABLE pages (
     request    jsonb NOT NULL,
     -- By this database's clock, which all who gather go by.
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- When the newest notice of a cause left, and of which thread it was: what follows soon is gathered
+-- for longer, into the same one.
+CREATE TABLE notice_causes (
+    rule_id  bigint NOT NULL,
+    kind     text NOT NULL,
+    channels bigint[] NOT NULL,
+    thread   text NOT NULL,
+    told_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (rule_id, kind, channels)
 );
 
 -- What people did to tickets, for the owner of the partition, who takes it out with what follows.
@@ -263,7 +285,9 @@ CREATE TABLE deadman (
     updated_by text,
     -- Of the last request.
     last_at    timestamptz,
-    last_error text
+    last_error text,
+    -- When it was last answered as it should be.
+    last_ok_at timestamptz
 );
 INSERT INTO deadman DEFAULT VALUES;
 

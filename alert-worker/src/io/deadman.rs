@@ -22,10 +22,14 @@ pub(crate) async fn take_turn(pool: &Pool) -> Result<Option<String>> {
     Ok(row.map(|row| row.get(0)))
 }
 
+const RECORD: &str = "
+    UPDATE deadman
+    SET last_error = $1, last_ok_at = CASE WHEN $1::text IS NULL THEN now() ELSE last_ok_at END";
+
 pub(crate) async fn record(pool: &Pool, error: Option<&str>) -> Result<()> {
     let client = pool.get().await.context("no connection to the database")?;
     client
-        .execute("UPDATE deadman SET last_error = $1", &[&error])
+        .execute(RECORD, &[&error])
         .await
         .context("cannot record whether the address was reached")?;
     Ok(())

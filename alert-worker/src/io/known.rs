@@ -63,22 +63,41 @@ pub(crate) fn partition_of(key: &str) -> Partition {
     host.map_or(Partition::FLEET, |host| Partition::of(&host))
 }
 
-/// All that are in force.
-pub(crate) async fn rules(pool: &Pool) -> Result<Vec<Rule>> {
+/// The rules in force.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rules {
+    pub(crate) read: Vec<Rule>,
+    /// Ids of those that only a newer worker understands.
+    pub(crate) unread: BTreeSet<i64>,
+}
+
+impl Rules {
+    /// Goes on with a rule as it was where its change cannot be read: what it has opened stays.
+    pub(crate) fn after(mut self, before: &Self) -> Self {
+        let known = before.read.iter().filter(|rule| self.unread.contains(&rule.id));
+        self.read.extend(known.cloned());
+        self.read.sort_by_key(|rule| rule.id);
+        self.unread.retain(|id| !before.read.iter().any(|rule| rule.id == *id));
+        self
+    }
+}
+
+pub(crate) async fn rules(pool: &Pool) -> Result<Rules> {
     let sql = "SELECT id, version, definition FROM rules WHERE deleted_at IS NULL ORDER BY id";
     let client = pool.get().await.context("no connection to the database")?;
     let rows = client.query(sql, &[]).await.context("cannot read the rules")?;
-    let read = |row: &Row| {
+    let mut rules = Rules::default();
+    for row in &rows {
         let (id, version) = (row.get(0), row.get(1));
         match row.try_get::<_, Json<RuleDefinition>>(2) {
-            Ok(definition) => Some(Rule { id, version, definition: definition.0 }),
+            Ok(definition) => rules.read.push(Rule { id, version, definition: definition.0 }),
             Err(reason) => {
-                error!(rule.id = id, "a rule cannot be read and is left out: {reason}");
-                None
+                error!(rule.id = id, "a rule cannot be read, its tickets stay: {reason}");
+                rules.unread.insert(id);
             }
         }
-    };
-    Ok(rows.iter().filter_map(read).collect())
+    }
+    Ok(rules)
 }
 
 /// All but those that have been over for a day: what is decided late is decided as it was then.
@@ -168,6 +187,18 @@ pub(crate) async fn make_default_rules(pool: &Pool) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rule_whose_change_cannot_be_read_goes_on_as_it_was() {
+        let rule = |id| {
+            let definition = muster_alerts::defaults::default_rules().remove(0);
+            Rule { id, version: 1, definition }
+        };
+        let ids = |rules: &Rules| rules.read.iter().map(|rule| rule.id).collect::<Vec<_>>();
+        let before = Rules { read: vec![rule(1), rule(2)], unread: BTreeSet::new() };
+        let now = Rules { read: vec![rule(2)], unread: [1, 3].into() }.after(&before);
+        assert_eq!((ids(&now), now.unread), (vec![1, 2], BTreeSet::from([3])));
+    }
 
     #[test]
     fn what_people_do_to_a_ticket_is_for_the_owner_of_its_host() {

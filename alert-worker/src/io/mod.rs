@@ -6,6 +6,8 @@ pub(crate) mod from_partition;
 pub(crate) mod inbox;
 pub(crate) mod known;
 pub(crate) mod lease;
+pub(crate) mod locks;
+pub(crate) mod notices;
 pub(crate) mod notify;
 pub(crate) mod pages;
 pub(crate) mod postgres;

@@ -1,22 +1,59 @@
 //! Pages become notifications: those of one cause are gathered in the database, whichever workers
-//! decided about their hosts, and written as one for each channel.
+//! decided about their hosts, and written as one for each channel ([`notices`](super::notices)).
 //!
 //! Whoever looks first gathers; a lock for each rule keeps two from telling half of it each. The
 //! notifications and the end of the pages are one transaction, so none is told twice or never.
+//!
+//! What was due long ago, because Muster itself was away or was restored from a copy, is not told as
+//! if it were now: only what still holds.
 
 use anyhow::{Context, Result};
 use deadpool_postgres::{Pool, Transaction};
 use muster_alerts::Priority;
-use muster_alerts::channel::{Notice, Ticket};
+use muster_alerts::channel::Ticket;
 use muster_alerts::engine::{PageKind, PageRequest};
-use muster_alerts::notification::{Gathered, Page, gather, gathered_at};
+use muster_alerts::notification::{Page, Told, gather, gathered_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
-use tracing::error;
+use tracing::{error, warn};
+
+use super::locks::bound_locks;
+use super::notices::{self, Links};
 
 /// Pages of one transaction. A notice lists a thousand hosts; of a storm that is larger than this,
 /// the rest is told in a second one.
 const PAGES_MAX: i64 = 10_000;
+
+/// A page that was due so long ago tells of what may be over. Less than this are the pauses in which
+/// a broker or a database is replaced, after which all is told.
+const LATE_MS: i64 = 600_000;
+
+/// How long to wait whether what is told late is over by now: whoever catches up with a day of
+/// candidates decides about some thousands a second.
+const LATE_WAIT_MS: i64 = 60_000;
+
+/// An escalation that was decided so long after it was due, and before anybody was told of the
+/// ticket: nobody could have answered.
+const OVERDUE_MS: i64 = 60_000;
+
+/// What is taken of the table `pages`: not what has to come after another page of its ticket, as
+/// "resolved" after "opened".
+const FREE: &str = "
+    SELECT page.key, page.rule_id, page.kind, page.channels, page.created_at,
+           CASE WHEN jsonb_typeof(page.request -> 'at') = 'number'
+               THEN (page.request -> 'at')::bigint
+                   < extract(epoch FROM clock_timestamp()) * 1000 - 600000
+               ELSE false
+           END AS is_late
+    FROM pages AS page
+    WHERE NOT EXISTS (
+        SELECT FROM pages AS before
+        WHERE before.alert_key = page.alert_key AND before.created_at <= page.created_at
+          AND (before.kind, page.kind) IN
+              (('opened', 'escalated'), ('opened', 'resolved'), ('escalated', 'resolved'))
+    )";
+
+const _: () = assert!(LATE_MS == 600_000, "as in FREE");
 
 /// What one look has found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -31,82 +68,137 @@ struct Waiting {
     rule_id: i64,
     kind: PageKind,
     channels: Vec<i64>,
+    is_late: bool,
     due_in_ms: i64,
+    /// Of the notice that left a moment ago, which these belong to.
+    thread: Option<String>,
 }
 
-/// Gathers what is complete.
-pub(crate) async fn gather_due(pool: &Pool) -> Result<Outcome> {
+/// Gathers what is complete. A rule whose pages cannot be told holds up no other.
+pub(crate) async fn gather_due(pool: &Pool, links: &Links) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     for waiting in waiting(pool).await? {
-        if waiting.due_in_ms <= 0 {
-            outcome.notifications += gather_rule(pool, &waiting).await?;
-        } else {
+        if waiting.due_in_ms > 0 {
             let next = outcome.next_in_ms.unwrap_or(i64::MAX).min(waiting.due_in_ms);
             outcome.next_in_ms = Some(next);
+            continue;
+        }
+        match gather_rule(pool, &waiting, links).await {
+            Ok(notifications) => outcome.notifications += notifications,
+            Err(failure) => {
+                warn!(rule.id = waiting.rule_id, "pages of a rule wait: {failure:#}");
+            }
         }
     }
     Ok(outcome)
 }
 
 async fn waiting(pool: &Pool) -> Result<Vec<Waiting>> {
-    let sql = "
-        SELECT rule_id, kind, channels,
-               (extract(epoch FROM min(created_at)) * 1000)::bigint,
-               (extract(epoch FROM max(created_at)) * 1000)::bigint,
-               (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-        FROM pages
-        GROUP BY rule_id, kind, channels
-        ORDER BY min(created_at)";
+    let sql = format!(
+        "
+        SELECT free.rule_id, free.kind, free.channels, free.is_late,
+               (extract(epoch FROM min(free.created_at)) * 1000)::bigint,
+               (extract(epoch FROM max(free.created_at)) * 1000)::bigint,
+               (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+               min(cause.thread), (extract(epoch FROM min(cause.told_at)) * 1000)::bigint
+        FROM ({FREE}) AS free
+        LEFT JOIN notice_causes AS cause USING (rule_id, kind, channels)
+        GROUP BY free.rule_id, free.kind, free.channels, free.is_late
+        ORDER BY min(free.created_at)"
+    );
     let client = pool.get().await.context("no connection to the database")?;
-    let statement = client.prepare_cached(sql).await?;
+    let statement = client.prepare_cached(&sql).await?;
     let rows = client.query(&statement, &[]).await.context("cannot read whom to page")?;
-    let read = |row: &Row| {
-        let due_at = gathered_at(row.get(3), row.get(4));
-        Some(Waiting {
-            rule_id: row.get(0),
-            kind: serde_json::from_value(row.get::<_, &str>(1).into()).ok()?,
-            channels: row.get(2),
-            due_in_ms: due_at - row.get::<_, i64>(5),
-        })
-    };
-    Ok(rows.iter().filter_map(read).collect())
+    Ok(rows.iter().filter_map(read_waiting).collect())
 }
 
-/// What comes before the given kind goes along: "resolved" must not be told before "opened".
-async fn gather_rule(pool: &Pool, waiting: &Waiting) -> Result<u64> {
+fn read_waiting(row: &Row) -> Option<Waiting> {
+    let kind = serde_json::from_value(row.get::<_, &str>(1).into()).ok()?;
+    let (is_late, first_at, newest_at): (bool, i64, i64) = (row.get(3), row.get(4), row.get(5));
+    let told: Option<(String, i64)> = row.get::<_, Option<String>>(7).zip(row.get(8));
+    let told = told.map(|(thread, at)| Told { thread, at }).filter(|told| told.takes(first_at));
+    let due_at = if is_late && kind == PageKind::Opened {
+        newest_at.saturating_add(LATE_WAIT_MS)
+    } else {
+        gathered_at(first_at, newest_at, told.as_ref())
+    };
+    Some(Waiting {
+        rule_id: row.get(0),
+        kind,
+        channels: row.get(2),
+        is_late,
+        due_in_ms: due_at - row.get::<_, i64>(6),
+        thread: told.map(|told| told.thread),
+    })
+}
+
+async fn gather_rule(pool: &Pool, waiting: &Waiting, links: &Links) -> Result<u64> {
     let mut client = pool.get().await.context("no connection to the database")?;
     let transaction = client.transaction().await?;
+    bound_locks(&transaction).await?;
     let sql = "SELECT pg_try_advisory_xact_lock(hashtextextended('muster.pages', $1))";
     let row = transaction.query_one(sql, &[&waiting.rule_id]).await?;
     if !row.get::<_, bool>(0) {
         return Ok(0);
     }
+    let taken = take(&transaction, waiting, links).await?;
+    let (pages, over): (Vec<Page>, Vec<Page>) =
+        taken.into_iter().partition(|page| is_current(page, waiting.is_late));
+    notices::note_late(&transaction, &over).await?;
+    if waiting.kind == PageKind::Opened {
+        drop_overdue(&transaction, &pages).await?;
+    }
     let mut notifications = 0;
-    for kind in [PageKind::Opened, PageKind::Escalated, PageKind::Resolved] {
-        if kind > waiting.kind {
-            break;
-        }
-        let any_channels = kind < waiting.kind;
-        let pages = take(&transaction, waiting, kind, any_channels).await?;
-        for gathered in gather(pages) {
-            notifications += notify(&transaction, gathered).await?;
-        }
+    for gathered in gather(pages.into_iter().map(|page| joined(page, waiting))) {
+        notifications += notices::write(&transaction, gathered, waiting.kind, links).await?;
     }
     transaction.commit().await.context("cannot commit notifications")?;
     Ok(notifications)
 }
 
+/// Whether it says what holds now, and not what was so before anybody could be told.
+fn is_current(page: &Page, is_late: bool) -> bool {
+    let is_over = page.ticket.resolved_at.is_some();
+    match page.request.kind {
+        PageKind::Opened => !(is_late && is_over),
+        PageKind::Escalated => !is_late && !is_over,
+        // Whoever was not told that it began need not be told that it is over.
+        PageKind::Resolved => page.thread.is_some(),
+    }
+}
+
+fn joined(mut page: Page, waiting: &Waiting) -> Page {
+    if page.request.kind == PageKind::Opened && page.thread.is_none() {
+        page.thread.clone_from(&waiting.thread);
+    }
+    page
+}
+
+/// Nobody has left unanswered what they are told only now.
+async fn drop_overdue(transaction: &Transaction<'_>, opened: &[Page]) -> Result<()> {
+    let sql = "
+        DELETE FROM pages
+        WHERE kind = 'escalated' AND alert_key = ANY($1)
+          AND (request ->> 'at')::bigint < extract(epoch FROM created_at) * 1000 - $2::bigint";
+    let keys: Vec<&str> = opened.iter().map(|page| page.ticket.key.as_str()).collect();
+    transaction
+        .execute(sql, &[&keys, &OVERDUE_MS])
+        .await
+        .context("cannot leave out overdue escalations")?;
+    Ok(())
+}
+
 async fn take(
     transaction: &Transaction<'_>,
     waiting: &Waiting,
-    kind: PageKind,
-    any_channels: bool,
+    links: &Links,
 ) -> Result<Vec<Page>> {
-    let sql = "
+    let sql = format!(
+        "
         WITH taken AS (
             DELETE FROM pages WHERE key IN (
-                SELECT key FROM pages
-                WHERE rule_id = $1 AND kind = $2 AND ($3 OR channels = $4)
+                SELECT key FROM ({FREE}) AS free
+                WHERE rule_id = $1 AND kind = $2 AND channels = $3 AND is_late = $4
                 ORDER BY created_at, key LIMIT $5
             )
             RETURNING request, alert_key
@@ -115,18 +207,19 @@ async fn take(
                alerts.description, alerts.recommendation, alerts.priority, alerts.metric,
                alerts.value, alerts.threshold,
                (extract(epoch FROM alerts.begun_at) * 1000)::bigint,
-               (extract(epoch FROM alerts.resolved_at) * 1000)::bigint, alerts.thread
-        FROM taken JOIN alerts ON alerts.key = taken.alert_key";
-    let statement = transaction.prepare_cached(sql).await?;
-    let (kind, channels) = (kind.as_str(), &waiting.channels);
+               (extract(epoch FROM alerts.resolved_at) * 1000)::bigint, alerts.thread, alerts.id
+        FROM taken JOIN alerts ON alerts.key = taken.alert_key"
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    let (kind, channels) = (waiting.kind.as_str(), &waiting.channels);
     let rows = transaction
-        .query(&statement, &[&waiting.rule_id, &kind, &any_channels, channels, &PAGES_MAX])
+        .query(&statement, &[&waiting.rule_id, &kind, channels, &waiting.is_late, &PAGES_MAX])
         .await
         .context("cannot take pages")?;
-    Ok(rows.iter().filter_map(read_page).collect())
+    Ok(rows.iter().filter_map(|row| read_page(row, links)).collect())
 }
 
-fn read_page(row: &Row) -> Option<Page> {
+fn read_page(row: &Row, links: &Links) -> Option<Page> {
     let request = match row.try_get::<_, Json<PageRequest>>(0) {
         Ok(request) => request.0,
         Err(reason) => {
@@ -149,41 +242,7 @@ fn read_page(row: &Row) -> Option<Page> {
         threshold: row.get(10),
         begun_at: row.get(11),
         resolved_at: row.get(12),
-        url: None,
+        url: links.ticket(row.get(14)),
     };
     Some(Page { request, ticket, thread: row.get(13) })
-}
-
-/// Writes a notice for each of its channels; answers how many there are.
-async fn notify(transaction: &Transaction<'_>, gathered: Gathered) -> Result<u64> {
-    let Gathered { channels, mut notice, tickets } = gathered;
-    let sql = "UPDATE alerts SET thread = $2 WHERE key = ANY($1) AND thread IS NULL";
-    transaction.execute(sql, &[&tickets, &notice.thread]).await.context("cannot note a thread")?;
-    let sql = "SELECT count(*) FROM alerts WHERE thread = $1 AND status <> 'resolved'";
-    let row =
-        transaction.query_one(sql, &[&notice.thread]).await.context("cannot count tickets")?;
-    notice.open = row.get::<_, i64>(0).try_into().unwrap_or(u32::MAX);
-    write(transaction, &channels, &notice, &tickets).await
-}
-
-async fn write(
-    transaction: &Transaction<'_>,
-    channels: &[i64],
-    notice: &Notice,
-    tickets: &[String],
-) -> Result<u64> {
-    let sql = "
-        INSERT INTO notifications (key, channel_id, alert_ids, kind, payload)
-        SELECT channels.id || '/' || $2, channels.id,
-               ARRAY(SELECT id FROM alerts WHERE key = ANY($3) ORDER BY id), $4, $5
-        FROM channels
-        WHERE enabled AND (id = ANY($1) OR (cardinality($1) = 0 AND is_default))
-        ORDER BY channels.id
-        ON CONFLICT (key) DO NOTHING";
-    let statement = transaction.prepare_cached(sql).await?;
-    let kind = notice.kind.as_str();
-    transaction
-        .execute(&statement, &[&channels, &notice.key, &tickets, &kind, &Json(notice)])
-        .await
-        .context("cannot write a notification")
 }

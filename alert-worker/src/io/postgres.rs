@@ -48,6 +48,8 @@ async fn rows_of(transaction: &Transaction<'_>, hosts: &[String]) -> Result<BTre
 /// Stores heartbeats and answers those that were news. New hosts are stored as online; moving a
 /// known one back to online is left to [`record_online`].
 ///
+/// An agent that has just started does not know its clock's offset: the last one it knew stands.
+///
 /// `heartbeat_at` in the subselect is the row as it was before this statement.
 pub(crate) async fn record_heartbeats(
     transaction: &Transaction<'_>,
@@ -63,7 +65,7 @@ pub(crate) async fn record_heartbeats(
         ON CONFLICT (host_id) DO UPDATE
         SET heartbeat_at = greatest(stored.heartbeat_at, excluded.heartbeat_at),
             heartbeat_interval_ms = excluded.heartbeat_interval_ms,
-            clock_offset_ms = excluded.clock_offset_ms
+            clock_offset_ms = coalesce(excluded.clock_offset_ms, stored.clock_offset_ms)
         WHERE excluded.heartbeat_at > stored.heartbeat_at
         RETURNING host_id, status, xmax = 0 AS is_new, (
             SELECT (extract(epoch FROM before.heartbeat_at) * 1000)::bigint

@@ -66,7 +66,12 @@ pub(crate) async fn save(
     Ok(())
 }
 
-pub(crate) async fn forget(transaction: &Transaction<'_>, keys: &[StateKey]) -> Result<()> {
+/// Only the partition's own: a group that another owner decides about by now has the same key.
+pub(crate) async fn forget(
+    transaction: &Transaction<'_>,
+    partition: Partition,
+    keys: &[StateKey],
+) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }
@@ -74,11 +79,11 @@ pub(crate) async fn forget(transaction: &Transaction<'_>, keys: &[StateKey]) -> 
         DELETE FROM alert_states AS stored
         USING unnest($1::bigint[], $2::text[], $3::text[]) AS gone (rule_id, host_id, instance)
         WHERE stored.rule_id = gone.rule_id AND stored.host_id = gone.host_id
-          AND stored.instance = gone.instance";
+          AND stored.instance = gone.instance AND stored.partition = $4";
     let Keys { rules, hosts, instances } = Keys::of(keys);
     let statement = transaction.prepare_cached(sql).await?;
     transaction
-        .execute(&statement, &[&rules, &hosts, &instances])
+        .execute(&statement, &[&rules, &hosts, &instances, &partition.number()])
         .await
         .with_context(|| format!("cannot forget {} states", keys.len()))?;
     Ok(())

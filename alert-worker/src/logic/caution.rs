@@ -1,6 +1,8 @@
 //! What to do where the database refuses a batch for what it says: its messages are taken one by
 //! one, and the one that is refused alone is left out, so that it costs none of its neighbours.
 //!
+//! The same for what is due without any message: it is written for each host and rule alone.
+//!
 //! Only what is refused for its content counts. A database that is away, slow or full says nothing
 //! about a message.
 
@@ -9,6 +11,8 @@ pub struct Caution {
     /// One by one up to here; 0 where nothing was refused.
     until: u64,
     left_out: Option<u64>,
+    /// What was due was refused and is to be written for each alone.
+    each_alone: bool,
 }
 
 impl Caution {
@@ -25,6 +29,18 @@ impl Caution {
         }
     }
 
+    pub fn due_was_refused(&mut self) {
+        self.each_alone = true;
+    }
+
+    pub fn due_is_kept(&mut self) {
+        self.each_alone = false;
+    }
+
+    pub fn writes_each_alone(&self) -> bool {
+        self.each_alone
+    }
+
     /// Whether these messages are the one that was refused alone.
     pub fn leaves_out(&self, messages: usize, last_seq: u64) -> bool {
         messages == 1 && self.left_out == Some(last_seq)
@@ -34,7 +50,7 @@ impl Caution {
     pub fn is_over(&mut self, seq: u64) -> bool {
         let is_over = self.until > 0 && seq >= self.until;
         if is_over {
-            *self = Self::default();
+            *self = Self { each_alone: self.each_alone, ..Self::default() };
         }
         is_over
     }

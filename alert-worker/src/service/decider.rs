@@ -8,15 +8,18 @@
 //! Whoever uses this commits after each call that said `true`. After anything else, a commit that
 //! failed included, it is worth nothing any more and is loaded again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
 use deadpool_postgres::Transaction;
-use muster_alerts::Engine;
-use muster_alerts::engine::{Fact, Scope};
+use muster_alerts::engine::{Effect, Fact, Scope, StateKey};
+use muster_alerts::{Engine, TicketKey};
 use muster_nats::ordered::Place;
 use muster_schemas::{HostId, Partition};
 use tracing::{debug, error};
 
 use super::knowledge::{Known, Told};
+use super::partition::is_about_content;
 use crate::io::from_partition::{Batch, Heard};
 use crate::io::inbox::{self, Dated};
 use crate::io::lease::{self, Lease};
@@ -39,6 +42,8 @@ pub(super) struct Decider {
     heard_until: Option<i64>,
     engine: Engine,
     told: Told,
+    /// Rules whose states were left where they are.
+    unread: BTreeSet<i64>,
     /// Whether others have something to do now: events to publish, pages to gather.
     has_news: bool,
 }
@@ -57,13 +62,21 @@ impl Decider {
         let (told, facts) = Told::default().news(partition, known);
         let hosts: Vec<&str> = known.hosts_of(partition).map(|(host, _)| host.as_str()).collect();
         let presence = inbox::presence(transaction, partition, &hosts).await?;
-        let saved = states::load(transaction, partition).await?;
+        let mut saved = states::load(transaction, partition).await?;
+        // To the engine a rule that it does not know is one that was deleted.
+        let unread = known.unread_rules().clone();
+        saved.retain(|saved| !unread.contains(&saved.key.rule_id));
         // Nothing is due at time 0, and nothing is decided before the first fact after it.
         for fact in facts.into_iter().chain([Fact::Restored(saved)]).chain(presence) {
             engine.observe(0, fact);
         }
         let (heard_until, has_news) = (None, false);
-        Ok(Some(Self { lease, offset, heard_until, engine, told, has_news }))
+        Ok(Some(Self { lease, offset, heard_until, engine, told, unread, has_news }))
+    }
+
+    /// Whether a rule can be read by now whose states were not loaded.
+    pub(super) fn has_to_begin_again(&self, known: &Known) -> bool {
+        self.unread.iter().any(|rule| !known.unread_rules().contains(rule))
     }
 
     pub(super) fn offset(&self) -> &Offset {
@@ -97,13 +110,14 @@ impl Decider {
 
     /// Decides about what has become due by `now`, up to which everything was heard. Nothing up to
     /// `passed` in the stream is left for this partition, where that is known. `false` as above.
+    /// `each_alone`: the database has refused it as a whole.
     pub(super) async fn tick(
         &mut self,
         transaction: &Transaction<'_>,
         stream_created_at: i64,
-        now: i64,
-        passed: Option<Place>,
+        (now, passed): (i64, Option<Place>),
         known: &Known,
+        each_alone: bool,
     ) -> Result<bool> {
         let is_known = self.offset.stream_created_at == Some(stream_created_at);
         let place = passed.filter(|place| !is_known || place.seq > self.offset.seq);
@@ -121,7 +135,11 @@ impl Decider {
         self.take_news(now, known);
         self.engine.tick(now);
         self.heard_until = Some(now);
-        self.write(transaction).await?;
+        if each_alone {
+            self.write_each_alone(transaction).await?;
+        } else {
+            self.write(transaction).await?;
+        }
         Ok(true)
     }
 
@@ -168,11 +186,43 @@ impl Decider {
     }
 
     async fn write(&mut self, transaction: &Transaction<'_>) -> Result<()> {
-        let writes = Writes::of(self.engine.drain_effects());
+        let effects = self.engine.drain_effects();
+        self.write_effects(transaction, effects).await
+    }
+
+    /// What the database takes of it: what it refuses for what it says is given up, and costs no
+    /// other host or rule of the partition anything.
+    async fn write_each_alone(&mut self, transaction: &Transaction<'_>) -> Result<()> {
+        let mut places: BTreeMap<_, Vec<Effect>> = BTreeMap::new();
+        for effect in self.engine.drain_effects() {
+            places.entry(place_of(&effect)).or_default().push(effect);
+        }
+        for (place, effects) in places {
+            transaction.batch_execute("SAVEPOINT place").await?;
+            let Err(failure) = self.write_effects(transaction, effects).await else { continue };
+            if !is_about_content(&failure) {
+                return Err(failure);
+            }
+            transaction.batch_execute("ROLLBACK TO SAVEPOINT place").await?;
+            let Some((rule_id, host, instance)) = place else { continue };
+            metrics::counter!("muster_alert_unreadable_total").increment(1);
+            error!(rule.id = rule_id, ?host, instance, "what was due is given up: {failure:#}");
+            let key = StateKey { rule_id, host, instance };
+            states::forget(transaction, self.lease.partition, &[key]).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_effects(
+        &mut self,
+        transaction: &Transaction<'_>,
+        effects: Vec<Effect>,
+    ) -> Result<()> {
+        let writes = Writes::of(effects);
         for (what, id, reason) in &writes.refused {
             error!("a {what:?} that is stored is left out: {id}: {reason}");
         }
-        states::forget(transaction, &writes.forget).await?;
+        states::forget(transaction, self.lease.partition, &writes.forget).await?;
         states::save(transaction, self.lease.partition, &writes.save).await?;
         tickets::write(transaction, &writes).await?;
         count(&writes);
@@ -201,6 +251,22 @@ impl Decider {
             self.offset = offset;
         }
         Ok(moved.is_some())
+    }
+}
+
+/// Rule, host and instance.
+type PlaceKey = (i64, Option<HostId>, String);
+
+fn place_of(effect: &Effect) -> Option<PlaceKey> {
+    let state = |key: &StateKey| Some((key.rule_id, key.host.clone(), key.instance.clone()));
+    let ticket = |key: &TicketKey| Some((key.rule_id, key.host.clone(), key.instance.clone()));
+    match effect {
+        Effect::Save(saved) => state(&saved.key),
+        Effect::Forget(key) => state(key),
+        Effect::Open(draft) => ticket(&draft.key),
+        Effect::Change { ticket: key, .. } | Effect::Resolve { ticket: key, .. } => ticket(key),
+        Effect::Page(request) => ticket(&request.ticket),
+        Effect::Refused { .. } => None,
     }
 }
 

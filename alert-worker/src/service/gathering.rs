@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::io::notices::Links;
 use crate::io::{known, pages};
 
 /// How often to look for pages that another worker has left behind.
@@ -27,6 +28,7 @@ const _: () = assert!(PAUSE.as_millis() < GATHER_QUIET_MS.unsigned_abs() as u128
 /// notifications.
 pub(super) async fn gather(
     pool: Pool,
+    links: Links,
     news: Arc<Notify>,
     sends: Arc<Notify>,
     stop: CancellationToken,
@@ -34,7 +36,7 @@ pub(super) async fn gather(
     let mut is_away = false;
     while !stop.is_cancelled() {
         let mut wait = LOOK_EVERY;
-        match pages::gather_due(&pool).await {
+        match pages::gather_due(&pool, &links).await {
             Ok(outcome) => {
                 is_away = false;
                 if outcome.notifications > 0 {

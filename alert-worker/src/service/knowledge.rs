@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use deadpool_postgres::Pool;
+use muster_alerts::Silence;
 use muster_alerts::engine::Fact;
-use muster_alerts::{Rule, Silence};
 use muster_schemas::{HostId, Partition};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::io::known::{self, Host};
+use crate::io::known::{self, Host, Rules};
 
 /// How often to look: a person who acknowledges a ticket waits for this.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -29,13 +29,18 @@ type Hosts = BTreeMap<HostId, Host>;
 /// As of the last look.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
-    rules: Arc<Vec<Rule>>,
+    rules: Arc<Rules>,
     silences: Arc<Vec<Silence>>,
     hosts: BTreeMap<Partition, Arc<Hosts>>,
     pub(super) waiting: BTreeSet<Partition>,
 }
 
 impl Known {
+    /// Of which rules the states are to be left as they are.
+    pub(super) fn unread_rules(&self) -> &BTreeSet<i64> {
+        &self.rules.unread
+    }
+
     pub(super) fn hosts_of(&self, partition: Partition) -> impl Iterator<Item = (&HostId, &Host)> {
         let concerned = self.hosts.iter().filter(move |(of, _)| concerns(**of, partition));
         concerned.flat_map(|(_, hosts)| hosts.iter())
@@ -72,7 +77,7 @@ impl Told {
             facts.push(Fact::Silences(new.silences.to_vec()));
         }
         if self.known.is_none() || !Arc::ptr_eq(&old.rules, &new.rules) {
-            facts.push(Fact::Rules(new.rules.to_vec()));
+            facts.push(Fact::Rules(new.rules.read.clone()));
         }
         (Self { known: Some(new.clone()) }, facts)
     }
@@ -144,7 +149,8 @@ impl Reader {
     async fn look(&mut self, pool: &Pool) -> Result<()> {
         let marks = known::look(pool).await?;
         if self.rules.as_ref() != Some(&marks.rules) {
-            self.known.rules = Arc::new(known::rules(pool).await?);
+            let read = known::rules(pool).await?;
+            self.known.rules = Arc::new(read.after(&self.known.rules));
             self.rules = Some(marks.rules);
         }
         if self.silences.as_ref() != Some(&marks.silences) {

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use async_nats::jetstream::{self, Message};
 use deadpool_postgres::Pool;
 use muster_nats::consume::BatchLimits;
-use muster_nats::ordered::{Look, OrderedSource};
+use muster_nats::ordered::{Look, OrderedSource, Place};
 use muster_nats::publish::retry_delay;
 use muster_runtime::meter::{Batch as Done, Meters};
 use muster_runtime::now_ms;
@@ -219,14 +219,27 @@ impl<'a> Session<'a> {
         if now.zip(due).is_some_and(|(now, due)| now < due) {
             return Ok(true);
         }
+        if self.decider.has_to_begin_again(&known) {
+            return Ok(false);
+        }
         let Look { at_ms, heard_until_ms, passed } = self.source.look().await?;
         self.clock = Some(BusClock { bus_ms: at_ms, seen: Instant::now() });
         // What is due may be undone by what still waits.
         let Some(now) = heard_until_ms else { return Ok(true) };
+        let outcome = self.tick(now, passed, &known).await;
+        match &outcome {
+            Ok(true) => self.caution.due_is_kept(),
+            Err(failure) if is_about_content(failure) => self.caution.due_was_refused(),
+            _ => {}
+        }
+        outcome
+    }
+
+    async fn tick(&mut self, now: i64, passed: Option<Place>, known: &Known) -> Result<bool> {
         let mut client = self.shared.pool.get().await.context("no connection to the database")?;
         let transaction = client.transaction().await?;
-        let stream = self.stream_created_at;
-        if !self.decider.tick(&transaction, stream, now, passed, &known).await? {
+        let (stream, each_alone) = (self.stream_created_at, self.caution.writes_each_alone());
+        if !self.decider.tick(&transaction, stream, (now, passed), known, each_alone).await? {
             return Ok(false);
         }
         transaction.commit().await.context("cannot commit what was due")?;
@@ -244,7 +257,7 @@ impl<'a> Session<'a> {
 
 /// Whether the database refuses what was said, and not only to take it now: a value out of range,
 /// a row that breaks a rule, or one that is too large.
-fn is_about_content(failure: &anyhow::Error) -> bool {
+pub(super) fn is_about_content(failure: &anyhow::Error) -> bool {
     let of_database = failure.chain().find_map(|cause| cause.downcast_ref::<DatabaseError>());
     let code = of_database.and_then(DatabaseError::code).map(SqlState::code);
     code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))

@@ -1,6 +1,7 @@
 //! What gets through: once, in order, at its pace, with its secrets.
 
 use muster_alert_worker::notify::Options;
+use muster_alerts::Priority;
 use muster_alerts::channel::NoticeKind::{Opened, Resolved};
 use muster_tests::wait::{eventually, expect};
 use serde_json::json;
@@ -66,6 +67,30 @@ async fn resolved_does_not_overtake_opened() {
     outbox.execute("UPDATE notifications SET next_attempt_at = now()").await;
     outbox.wait_for_count("state = 'sent'", 3).await;
     assert_eq!(receiver.keys(), ["2/opened", "1/opened", "1/resolved"]);
+    outbox.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_critical_does_not_wait_behind_what_is_not() {
+    let mut outbox = Outbox::start().await;
+    let receiver = Receiver::start().await;
+    let slow = json!({ "kind": "webhook", "url": receiver.url, "per_minute": 1 });
+    let channel = outbox.add_channel(&slow).await;
+    let sent = [
+        ("low", Opened, Priority::Low),
+        ("high/over", Resolved, Priority::High),
+        ("high", Opened, Priority::High),
+        ("critical", Opened, Priority::Critical),
+    ];
+    for (key, kind, priority) in sent {
+        outbox.add_urgent(channel, key, kind, priority).await;
+    }
+    outbox.start_worker();
+    for sent in 1..=4 {
+        outbox.wait_for_count("state = 'sent'", sent).await;
+        outbox.execute("UPDATE channels SET paid_until = NULL").await;
+    }
+    assert_eq!(receiver.keys(), ["critical", "high", "high/over", "low"]);
     outbox.stop().await;
 }
 

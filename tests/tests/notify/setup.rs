@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use deadpool_postgres::Pool;
 use muster_alert_worker::notify::{self, Options};
+use muster_alerts::Priority;
 use muster_alerts::channel::{Definition, Notice, NoticeKind, SealKey};
+use muster_runtime::migrate::migrate;
 use muster_runtime::{database, now_ms};
 use muster_stack::postgres::{PostgresOptions, PostgresServer};
 use muster_tests::wait::{eventually, expect};
@@ -13,34 +15,6 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::Json;
 use tokio_util::sync::CancellationToken;
-
-/// What of the schema a notification needs.
-const TABLES: &str = "
-    CREATE TABLE channels (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        kind text NOT NULL,
-        definition jsonb NOT NULL,
-        secrets bytea,
-        enabled boolean NOT NULL DEFAULT true,
-        paid_until timestamptz
-    );
-    CREATE TABLE notifications (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        key text NOT NULL UNIQUE,
-        channel_id bigint NOT NULL REFERENCES channels (id) ON DELETE CASCADE,
-        alert_ids bigint[] NOT NULL DEFAULT '{}',
-        kind text NOT NULL,
-        payload jsonb NOT NULL,
-        state text NOT NULL DEFAULT 'pending',
-        attempts integer NOT NULL DEFAULT 0,
-        next_attempt_at timestamptz NOT NULL DEFAULT now(),
-        claimed_until timestamptz,
-        claimed_by text,
-        created_at timestamptz NOT NULL DEFAULT now(),
-        sent_at timestamptz,
-        error text
-    );
-    CREATE INDEX notifications_due ON notifications (channel_id, id) WHERE state = 'pending'";
 
 pub fn key() -> SealKey {
     SealKey::new(&[9; 32])
@@ -66,8 +40,9 @@ impl Outbox {
     pub async fn start() -> Self {
         let quick = PostgresOptions { durable: false, ..PostgresOptions::default() };
         let server = PostgresServer::start_temporary(quick).await.unwrap();
-        let pool = database::pool(&server.url(), "test", 8).unwrap();
-        pool.get().await.unwrap().batch_execute(TABLES).await.unwrap();
+        let url = server.create_database("notify").await.unwrap();
+        migrate(&url).await.unwrap();
+        let pool = database::pool(&url, "test", 8).unwrap();
         Self { pool, stop: CancellationToken::new(), workers: Vec::new(), _server: server }
     }
 
@@ -94,7 +69,8 @@ impl Outbox {
         let secrets = definition.replace(None).unwrap();
         let sealed = (!secrets.is_empty()).then(|| key().seal([3; 24], &secrets));
         let sql = "
-            INSERT INTO channels (kind, definition, secrets) VALUES ($1, $2, $3) RETURNING id";
+            INSERT INTO channels (name, kind, definition, secrets)
+            VALUES (gen_random_uuid()::text, $1, $2, $3) RETURNING id";
         let client = self.pool.get().await.unwrap();
         let kind = definition.kind.as_str();
         let row = client.query_one(sql, &[&kind, &definition.to_value(), &sealed]).await.unwrap();
@@ -115,6 +91,16 @@ impl Outbox {
         let values = (kind.as_str(), Json(&notice));
         let row = client.query_one(sql, &[&key, &channel, &alerts, &values.0, &values.1]).await;
         row.unwrap().get(0)
+    }
+
+    /// As [`Self::add`], of a priority.
+    pub async fn add_urgent(&self, channel: i64, key: &str, kind: NoticeKind, priority: Priority) {
+        let id = self.add(channel, key, kind, &[]).await;
+        let priority = priority.as_str();
+        let sql = "
+            UPDATE notifications SET payload = jsonb_set(payload, '{priority}', to_jsonb($2::text))
+            WHERE id = $1";
+        self.pool.get().await.unwrap().execute(sql, &[&id, &priority]).await.unwrap();
     }
 
     pub async fn execute(&self, sql: &str) {

@@ -1,11 +1,13 @@
 //! From what a host suspects to a ticket and to whoever is told, once, whoever dies meanwhile.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use muster_alerts::Rule;
-use muster_alerts::channel::NoticeKind;
+use muster_alerts::channel::{Notice, NoticeKind};
 use muster_nats::Stream;
 use muster_runtime::now_ms;
+use muster_schemas::Partition;
 use muster_schemas::codec::{ContentType, decode};
 use muster_schemas::conditions::CandidateState::{Breached, Cleared, StillBreached};
 use muster_schemas::events::Event;
@@ -15,6 +17,7 @@ use muster_tests::wait::{eventually, expect};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::desk::{Desk, cpu_rule};
 use crate::hook::Hook;
@@ -182,6 +185,141 @@ async fn what_the_database_refuses_costs_none_of_its_neighbours() {
 }
 
 #[tokio::test]
+async fn what_the_database_refuses_when_it_is_due_costs_none_of_its_neighbours() {
+    let mut desk = Desk::new(StackOptions::default()).await;
+    let boss = Hook::start().await;
+    let channel = desk.channel("boss", &boss.url, false).await;
+    let mut definition = cpu_rule();
+    definition["escalation"] = json!([{ "after_s": 1, "channels": [channel] }]);
+    let rule = desk.rule(&definition).await;
+    desk.execute(
+        "ALTER TABLE pages ADD CHECK (kind <> 'escalated' OR alert_key NOT LIKE '%/bad/%')",
+    )
+    .await;
+    desk.start_workers(1);
+    let bad = TestHost::new("bad");
+    let partition = Partition::of(&bad.id);
+    let mut neighbours = (0..).map(|n| TestHost::new(&format!("web-{n}")));
+    let good = neighbours.find(|host| Partition::of(&host.id) == partition).unwrap();
+    let since = now_ms();
+    desk.say(&bad, &rule, Breached, since).await;
+    desk.say(&good, &rule, Breached, since).await;
+    desk.wait_for_kinds(&boss, &["escalated"]).await;
+    assert_eq!(boss.notices().into_values().next().unwrap().hosts, [good.id.to_string()]);
+}
+
+/// Hosts that lose their network together: their heartbeats were due at other times.
+const LOST_HOSTS: usize = 60;
+
+#[tokio::test]
+async fn hosts_that_are_missed_one_after_the_other_are_told_in_two_or_three_notices() {
+    let mut desk = Desk::new(StackOptions::default()).await;
+    // The default rules have one about it.
+    desk.start_workers(2);
+    desk.wait_for("somebody decides", OWNED, 33).await;
+    for n in 0..LOST_HOSTS {
+        lose(&desk, &TestHost::new(&format!("web-{n}"))).await;
+        sleep(Duration::from_millis(200)).await;
+    }
+    let sql = "SELECT count(*) FROM alerts WHERE metric = 'host.offline'";
+    desk.wait_for("each has its ticket", sql, LOST_HOSTS as i64).await;
+    desk.wait_for("all are told", WAITING, 0).await;
+    let is_offline = |notice: &Notice| notice.tickets[0].metric.as_deref() == Some("host.offline");
+    let notices: Vec<_> = desk.hook.notices().into_values().filter(is_offline).collect();
+    let told: u32 = notices.iter().map(|notice| notice.count).sum();
+    assert_eq!(told as usize, LOST_HOSTS);
+    assert!((2..=3).contains(&notices.len()), "{} notices", notices.len());
+    assert!(notices.iter().all(|notice| notice.thread == notices[0].thread));
+}
+
+const OWNED: &str = "SELECT count(*) FROM alert_partitions WHERE owner IS NOT NULL";
+
+const WAITING: &str = "
+    SELECT (SELECT count(*) FROM pages)
+         + (SELECT count(*) FROM notifications WHERE state = 'pending')";
+
+/// As the worker writes it that has missed a host.
+async fn lose(desk: &Desk, host: &TestHost) {
+    let sql = "
+        WITH gone AS (
+            INSERT INTO host_presence (host_id, status, status_since, heartbeat_at,
+                heartbeat_interval_ms)
+            VALUES ($1, 'offline', now(), now(), 3600000)
+        )
+        INSERT INTO presence_changes (partition, host_id, status, at, was, was_since)
+        SELECT partition, $1, 'offline', now(), 'online', now() - interval '1 hour'
+        FROM unnest($2::integer[]) AS owner (partition)";
+    let partitions = vec![Partition::of(&host.id).number(), Partition::FLEET.number()];
+    let client = &desk.running.database.client;
+    client.execute(sql, &[&host.id.as_str(), &partitions]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_over_while_nobody_could_be_told_is_told_to_nobody() {
+    let mut desk = Desk::new(StackOptions::default()).await;
+    let rule = desk.rule(&cpu_rule()).await;
+    desk.start_workers(1);
+    let since = now_ms();
+    desk.say(&TestHost::new("over"), &rule, Breached, since).await;
+    desk.wait_for_kinds(&desk.hook, &["opened"]).await;
+    // As if it had been decided by a worker that comes back after an hour.
+    desk.running.stack.stop("alert-worker-1").await.unwrap();
+    desk.execute(
+        "UPDATE alerts SET thread = NULL, status = 'resolved', resolved_at = now();
+        INSERT INTO pages (key, alert_key, rule_id, kind, channels, request)
+        SELECT key || '/' || kind || '/9', key, rule_id, kind, '{}', jsonb_build_object(
+            'ticket', key, 'kind', kind, 'number', 9, 'channels', '[]'::jsonb,
+            'at', (extract(epoch FROM now() - interval '1 hour') * 1000)::bigint)
+        FROM alerts CROSS JOIN unnest(ARRAY['opened', 'escalated', 'resolved']) AS of (kind);
+        UPDATE pages SET created_at = created_at - interval '50 minutes'",
+    )
+    .await;
+    desk.running.stack.restart("alert-worker-1").await.unwrap();
+    desk.wait_for("nothing waits", WAITING, 0).await;
+    let sql = "SELECT count(*) FROM alert_history WHERE kind = 'told_nobody'";
+    assert_eq!(desk.number(sql).await, 1);
+    assert_eq!(desk.number("SELECT count(*) FROM alerts WHERE is_late").await, 1);
+    assert_eq!(desk.hook.kinds(), ["opened"]);
+}
+
+#[tokio::test]
+async fn a_page_to_a_channel_that_is_off_is_seen_and_an_end_is_told_once_with_a_link() {
+    let options = StackOptions::default()
+        .env("MUSTER_ALERT_WORKER_PUBLIC_URL", "https://muster.example.org/");
+    let mut desk = Desk::new(options.clone()).await;
+    let off = desk.channel("off", &desk.hook.url, false).await;
+    desk.execute(&format!("UPDATE channels SET enabled = false WHERE id = {off}")).await;
+    let on = desk.channel("on", &desk.hook.url, false).await;
+    let mut definition = cpu_rule();
+    definition["channels"] = json!([off]);
+    definition["escalation"] = json!([
+        { "after_s": 1, "channels": [on] },
+        { "after_s": 2, "channels": [on, off] },
+    ]);
+    let rule = desk.rule(&definition).await;
+    desk.running.stack.add("alert-worker-1", &options).unwrap();
+    let (host, since) = (TestHost::new("web-1"), now_ms());
+    desk.say(&host, &rule, Breached, since).await;
+    desk.wait_for_kinds(&desk.hook, &["escalated", "escalated"]).await;
+    desk.say(&host, &rule, Cleared, since).await;
+    desk.wait_for_kinds(&desk.hook, &["escalated", "escalated", "resolved"]).await;
+    desk.wait_for("all is told", WAITING, 0).await;
+    assert_eq!(desk.hook.kinds(), ["escalated", "escalated", "resolved"]);
+    let dead = format!(
+        "SELECT count(*) FROM notifications WHERE channel_id = {off} AND state = 'dead'
+            AND kind = 'opened' AND error = 'its channel is switched off'"
+    );
+    assert_eq!(desk.number(&dead).await, 1);
+    let sql = "SELECT count(*) FROM alert_history WHERE kind = 'told_nobody'";
+    assert_eq!(desk.number(sql).await, 1);
+    let id = desk.number("SELECT id FROM alerts").await;
+    let expected = format!("https://muster.example.org/alerts/{id}");
+    for notice in desk.hook.notices().into_values() {
+        assert_eq!(notice.tickets[0].url.as_deref(), Some(expected.as_str()));
+    }
+}
+
+#[tokio::test]
 async fn an_agent_judges_by_the_rules_and_a_host_that_is_gone_is_a_ticket() {
     let options = StackOptions {
         ingest_workers: 1,
@@ -286,10 +424,7 @@ async fn each_episode_is_one_ticket_and_is_told_whoever_is_killed_or_paused() {
 }
 
 async fn check_episodes(desk: &Desk, episodes: i64) {
-    let waiting = "
-        SELECT (SELECT count(*) FROM pages)
-             + (SELECT count(*) FROM notifications WHERE state = 'pending')";
-    desk.wait_for("everything is told", waiting, 0).await;
+    desk.wait_for("everything is told", WAITING, 0).await;
     let sql = "SELECT count(DISTINCT (host_id, begun_at)) FROM alerts";
     assert_eq!(desk.number(sql).await, episodes);
     for kind in ["opened", "resolved"] {

@@ -13,6 +13,7 @@ mod chaos;
 mod configuration;
 mod copying;
 mod dead_letters;
+mod deadman;
 mod desk;
 mod fresh;
 mod gateway;

@@ -61,3 +61,26 @@ async fn a_host_goes_offline_and_online_once_each_with_two_workers() {
     }
     assert_eq!(events(&running).await.unwrap(), ["online", "offline", "online"]);
 }
+
+#[tokio::test]
+async fn a_worker_that_stood_still_says_nothing_that_is_no_longer_so() {
+    let options =
+        StackOptions { alert_workers: 2, agent: true, gateway: true, ..StackOptions::default() }
+            .env("MUSTER_AGENT_HEARTBEAT_INTERVAL", "4s");
+    let mut running = start(options).await;
+    wait_for_events(&running, &["online"]).await;
+    for part in ["alert-worker-1", "alert-worker-2"] {
+        running.stack.pause(part).unwrap();
+        wait_for_heartbeats(&running, 4).await;
+        running.stack.resume(part).unwrap();
+        wait_for_heartbeats(&running, 2).await;
+    }
+    assert_eq!(events(&running).await.unwrap(), ["online"]);
+
+    running.stack.pause("alert-worker-1").unwrap();
+    running.stack.kill9("agent").await.unwrap();
+    running.stack.resume("alert-worker-1").unwrap();
+    wait_for_events(&running, &["online", "offline"]).await;
+    running.stack.restart("agent").await.unwrap();
+    wait_for_events(&running, &["online", "offline", "online"]).await;
+}

@@ -15,12 +15,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
+use crate::io::locks::bound_locks;
 use muster_alerts::channel::retry::{AGE_MS_MAX, Next};
 use muster_alerts::channel::{PER_MINUTE_DEFAULT, pace};
 
-/// How long a row is one worker's: twice what the slowest attempt takes. It is also how late a
-/// notification is at most for whose worker was killed in an attempt.
-pub(crate) const CLAIM: Duration = Duration::from_secs(60);
+/// How long a row is one worker's: half as long again as the slowest attempt takes. It is also how
+/// late a notification is at most for whose worker was killed in an attempt.
+pub(crate) const CLAIM: Duration = Duration::from_secs(45);
 
 /// A notification that is ours until [`CLAIM`] after `claimed_at`, and its channel as it is now.
 pub(crate) struct Claimed {
@@ -63,6 +64,7 @@ pub(crate) async fn claim(
     let claimed_at = Instant::now();
     let mut client = pool.get().await.context("no connection to the database")?;
     let transaction = client.transaction().await?;
+    bound_locks(&transaction).await?;
     let full: Vec<i64> = in_flight
         .iter()
         .filter(|(_, count)| **count >= in_flight_max)
@@ -109,8 +111,8 @@ async fn due_channels(transaction: &Transaction<'_>, full: &[i64]) -> Result<Vec
     Ok(rows.iter().map(read).collect())
 }
 
-/// The oldest first, but never one of a ticket of which an earlier one still waits: "resolved"
-/// must not overtake "opened".
+/// What is most urgent first, the oldest of that, but never one of a ticket of which an earlier one
+/// still waits: "resolved" must not overtake "opened".
 async fn claim_rows(
     transaction: &Transaction<'_>,
     worker: &str,
@@ -137,7 +139,7 @@ async fn claim_rows(
                             AND earlier.state = 'pending' AND earlier.id < waiting.id
                             AND earlier.alert_ids && waiting.alert_ids
                     )
-                ORDER BY waiting.id
+                ORDER BY waiting.urgency, waiting.id
                 LIMIT room.rows
                 FOR UPDATE SKIP LOCKED
             ) AS picked

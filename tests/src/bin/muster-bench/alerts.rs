@@ -27,11 +27,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::figures::{Better, Figure, Figures};
+use crate::process::rss_bytes;
 
 /// Of the engine alone: hosts with 15 rules each.
 const ENGINE_HOSTS: usize = 10_000;
-/// The first begins all breaches, one in four notes them, the others say nothing new.
+/// The first begins all breaches, each other one notes them.
 const ENGINE_ROUNDS: i64 = 6;
+/// Apart, so that none says only what is known.
+const ENGINE_ROUND_MS: i64 = 60_000;
 /// As many hosts as a worker decides about at once.
 const ENGINE_BATCH: usize = 500;
 
@@ -112,26 +115,36 @@ fn engine(figures: &mut Figures) {
     let rules: Vec<Rule> = (1..=15).map(|id| rule(id, &format!("custom.m{id}"))).collect();
     let hosts: Vec<HostId> =
         (0..ENGINE_HOSTS).filter_map(|n| format!("host-{n}").parse().ok()).collect();
+    let before = own_rss();
     let mut engine = Engine::new(Scope::Hosts);
     engine.observe(0, Fact::Rules(rules.clone()));
     let base = now_ms();
     let (mut spent_s, mut count) = (0.0, 0);
     for round in 0..ENGINE_ROUNDS {
         for hosts in hosts.chunks(ENGINE_BATCH) {
-            let at = base + round * 15_000;
+            let at = base + round * ENGINE_ROUND_MS;
             let facts = facts(&rules, hosts, base, at);
             count += facts.len();
             let began = cpu_s();
             for fact in facts {
                 engine.observe(at, fact);
             }
+            let effects = engine.drain_effects();
             spent_s += cpu_s() - began;
+            drop(effects);
         }
-        drop(engine.drain_effects());
     }
+    let grown = own_rss() - before;
+    let states = (rules.len() * hosts.len()) as f64;
+    add(figures, "alerts.engine_bytes_per_breach", grown / states, "bytes");
     let rate = count as f64 / spent_s;
     let name = "alerts.observations_per_s";
     against(figures, (name, rate, "observations/s"), (1_000_000.0, Better::Higher));
+}
+
+/// Where the kernel does not say, nothing is claimed.
+fn own_rss() -> f64 {
+    rss_bytes(std::process::id()).unwrap_or(f64::NAN)
 }
 
 /// What each host says of each rule.
@@ -158,6 +171,8 @@ struct Bench {
     bus: Arc<Bus>,
     database: Database,
     rule: Rule,
+    /// One for each breach that is told alone.
+    single_rules: Vec<Rule>,
     notices: UnboundedReceiver<Notice>,
     seq: i64,
 }
@@ -176,9 +191,16 @@ impl Bench {
         database.client.execute(sql, &[&channel]).await?;
         let sql = "INSERT INTO rules (definition) VALUES ($1) RETURNING id";
         let row = database.client.query_one(sql, &[&definition("cpu.usage_percent")]).await?;
-        let rule = rule(row.get(0), "cpu.usage_percent");
+        let common = rule(row.get(0), "cpu.usage_percent");
+        let mut single_rules = Vec::with_capacity(BREACHES);
+        for n in 0..BREACHES {
+            let metric = format!("custom.b{n}");
+            let row = database.client.query_one(sql, &[&definition(&metric)]).await?;
+            single_rules.push(rule(row.get(0), &metric));
+        }
         stack.add("alert-worker-1", &StackOptions::default())?;
-        let bench = Self { stack, bus, database, rule, notices, seq: 0 };
+        let rule = common;
+        let bench = Self { stack, bus, database, rule, single_rules, notices, seq: 0 };
         bench.wait("somebody decides", OWNED, 33).await?;
         Ok(bench)
     }
@@ -196,12 +218,13 @@ impl Bench {
     async fn say(
         &mut self,
         hosts: &[TestHost],
+        rule: &Rule,
         state: CandidateState,
         since: i64,
     ) -> Result<BTreeMap<Partition, u64>> {
         self.seq += 1;
         let seq = self.seq;
-        let (bus, rule) = (&self.bus, &self.rule);
+        let bus = &self.bus;
         let sent = stream::iter(hosts).map(|host| async move {
             let now = now_ms();
             let message = host.message(seq, now, candidate(rule, state, since, now));
@@ -225,11 +248,14 @@ impl Bench {
     /// From the breach on a host to the notification at a webhook.
     async fn breaches(&mut self, figures: &mut Figures) -> Result<()> {
         let hosts = hosts("quiet", HOSTS);
-        self.say(&hosts, CandidateState::Cleared, now_ms()).await?;
+        let rule = self.rule.clone();
+        self.say(&hosts, &rule, CandidateState::Cleared, now_ms()).await?;
+        let rules = std::mem::take(&mut self.single_rules);
         let mut took_ms = Vec::with_capacity(BREACHES);
-        for host in hosts.iter().take(BREACHES) {
+        // What follows within a minute of the same rule is gathered for longer.
+        for (host, rule) in hosts.iter().zip(&rules) {
             let began = now_ms();
-            self.say(std::slice::from_ref(host), CandidateState::Breached, began).await?;
+            self.say(std::slice::from_ref(host), rule, CandidateState::Breached, began).await?;
             timeout(PATIENCE, self.notices.recv()).await.context("nobody was told")?;
             took_ms.push((now_ms() - began) as f64);
         }
@@ -246,10 +272,10 @@ impl Bench {
     async fn backlog(&mut self, figures: &mut Figures) -> Result<()> {
         self.stack.stop("alert-worker-1").await?;
         let hosts = hosts("busy", STORM_HOSTS);
-        let since = now_ms();
+        let (since, rule) = (now_ms(), self.rule.clone());
         let mut last = BTreeMap::new();
         for _ in 0..BACKLOG / STORM_HOSTS {
-            last = self.say(&hosts, CandidateState::StillBreached, since).await?;
+            last = self.say(&hosts, &rule, CandidateState::StillBreached, since).await?;
         }
         self.stack.restart("alert-worker-1").await?;
         // The start of the process and of its readers is none of it.
@@ -280,10 +306,12 @@ impl Bench {
     /// Thousands of hosts breach within seconds.
     async fn storm(&mut self, figures: &mut Figures) -> Result<()> {
         self.wait("the bench's pages are told", "SELECT count(*) FROM pages", 0).await?;
-        let hosts = hosts("storm", STORM_HOSTS);
+        self.wait("they are sent", UNSENT, 0).await?;
+        while self.notices.try_recv().is_ok() {}
+        let (hosts, rule) = (hosts("storm", STORM_HOSTS), self.rule.clone());
         let began = Instant::now();
         for (number, piece) in hosts.chunks(STORM_HOSTS / STORM_PIECES).enumerate() {
-            self.say(piece, CandidateState::Breached, now_ms()).await?;
+            self.say(piece, &rule, CandidateState::Breached, now_ms()).await?;
             let share = (number + 1) as f64 / STORM_PIECES as f64;
             sleep_until(began + Duration::from_secs_f64(STORM_S * share)).await;
         }
@@ -294,15 +322,17 @@ impl Bench {
         add(figures, "alerts.storm_tickets_after_s", began.elapsed().as_secs_f64(), "s");
         self.wait("all pages are gathered", "SELECT count(*) FROM pages", 0).await?;
         add(figures, "alerts.storm_gathered_after_s", began.elapsed().as_secs_f64(), "s");
-        let sql = "
-            SELECT count(DISTINCT told.id), count(DISTINCT alerts.id)
-            FROM notifications AS told CROSS JOIN LATERAL unnest(told.alert_ids) AS of (alert_id)
-            JOIN alerts ON alerts.id = of.alert_id
-            WHERE alerts.host_id LIKE 'storm%'";
-        let row = self.database.client.query_one(sql, &[]).await?;
-        let (notifications, tickets): (i64, i64) = (row.get(0), row.get(1));
-        add(figures, "alerts.storm_notifications", notifications as f64, "notifications");
-        let lost = STORM_HOSTS as i64 - tickets;
+        self.wait("all are sent", UNSENT, 0).await?;
+        // What came at the receiver, each key once.
+        let mut came = BTreeMap::new();
+        while let Ok(notice) = self.notices.try_recv() {
+            came.insert(notice.key, notice.count);
+        }
+        let tickets: u32 = came.values().sum();
+        add(figures, "alerts.storm_notifications", came.len() as f64, "notifications");
+        let pid = self.stack.pid("alert-worker-1")?.context("the worker is gone")?;
+        add(figures, "alerts.worker_rss_after_storm_mib", rss_bytes(pid)? / MIB, "MiB");
+        let lost = STORM_HOSTS as i64 - i64::from(tickets);
         let name = "alerts.storm_tickets_not_told";
         against(figures, (name, lost as f64, "tickets"), (0.0, Better::Lower));
         Ok(())
@@ -322,6 +352,10 @@ impl Bench {
         Ok(())
     }
 }
+
+const UNSENT: &str = "SELECT count(*) FROM notifications WHERE state = 'pending'";
+
+const MIB: f64 = 1024.0 * 1024.0;
 
 const OWNED: &str = "
     SELECT count(*) FROM alert_partitions WHERE owner IS NOT NULL AND lease_until > now()";
