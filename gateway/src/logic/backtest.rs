@@ -207,7 +207,8 @@ pub struct Tally {
 impl Tally {
     pub fn add(&mut self, outcome: Outcome, listed_max: usize) {
         self.total += outcome.episodes.len() + outcome.more;
-        self.pages += outcome.episodes.iter().filter(|e| e.pages_at.is_some()).count();
+        let listed = outcome.episodes.iter().filter(|e| e.pages_at.is_some()).count();
+        self.pages += listed + outcome.more_pages;
         self.episodes.extend(outcome.episodes);
         self.episodes.sort_by(|a, b| (a.fires_at, &a.host).cmp(&(b.fires_at, &b.host)));
         self.episodes.truncate(listed_max);
