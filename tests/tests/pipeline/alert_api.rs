@@ -315,9 +315,38 @@ async fn a_channel_is_tested_and_its_dead_notifications_are_dealt_with() {
     let (status, body) = api.delete(&path).await.unwrap();
     assert_eq!(status, 409, "{body}");
     assert!(body["detail"].as_str().unwrap().contains("CPU"), "{body}");
+    check_switching_off(&running, &api, &path, &named).await;
     assert_eq!(api.delete(&format!("/rules/{}?version=1", rule["id"])).await.unwrap().0, 204);
     assert_eq!(api.delete(&path).await.unwrap().0, 204);
     running.stack.shutdown().await;
+}
+
+/// Of a channel that a rule names, which would tell nobody then.
+async fn check_switching_off(running: &Running, api: &Api, path: &str, named: &Value) {
+    let definition = json!({ "kind": "ntfy", "topic": "a" });
+    let off = |name: &str, version: i64| json!({ "name": name, "version": version, "enabled": false, "definition": definition });
+    let (status, body) = api.put(path, &off("ops", 1)).await.unwrap();
+    assert_eq!(status, 409, "{body}");
+    assert!(body["detail"].as_str().unwrap().contains("CPU"), "{body}");
+    assert_eq!(api.read(path).await.unwrap()["enabled"], true);
+
+    let other = json!({ "name": "other", "definition": definition });
+    let (_, other) = api.post("/channels", &other).await.unwrap();
+    let dead = "
+        INSERT INTO notifications (key, channel_id, alert_ids, kind, payload, state)
+        VALUES ('dead', $1, '{}', 'opened', '{}', 'dead') RETURNING id";
+    let id = other["id"].as_i64().unwrap();
+    let dead: i64 = running.database.client.query_one(dead, &[&id]).await.unwrap().get(0);
+    let (status, body) = api.put(&format!("/channels/{id}"), &off("other", 1)).await.unwrap();
+    assert_eq!((status, &body["enabled"]), (200, &json!(false)), "{body}");
+    let retry = format!("/notifications/{dead}/retry");
+    let (status, body) = api.post(&retry, &json!({})).await.unwrap();
+    assert_eq!(status, 409, "{body}");
+    assert_eq!(api.read(&format!("/notifications/{dead}")).await.unwrap()["state"], "dead");
+    let mut named = named.clone();
+    named["channels"] = json!([id]);
+    let (status, body) = api.post("/rules", &named).await.unwrap();
+    assert_eq!((status, &body["field"]), (422, &json!("channels")), "{body}");
 }
 
 #[tokio::test]

@@ -171,7 +171,8 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Answer(channel(&gateway, id).await?)))
 }
 
-/// Change a channel. Refused where somebody has changed it since the given `version`.
+/// Change a channel. Refused where somebody has changed it since the given `version`, and where it
+/// would be switched off while a rule names it.
 /// Administrators only.
 #[utoipa::path(
     put, path = "/channels/{id}", tag = "alerts", request_body = ChangedChannel,
