@@ -268,6 +268,11 @@ async fn secrets_of_channels_never_come_back() {
     for (body, field) in [
         (channel("gopher://a", &secret()), "url"),
         (json!({ "name": "a", "kind": "pigeon", "definition": {} }), "kind"),
+        (
+            json!({ "name": "a", "kind": "telegram",
+                    "definition": { "token": "a", "chat_id": "1\0" } }),
+            "chat_id",
+        ),
         (json!({ "name": "", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),
         (json!({ "name": "ops", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),
     ] {
