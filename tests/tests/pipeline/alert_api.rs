@@ -374,6 +374,12 @@ async fn the_dead_mans_switch_is_set_by_one_at_a_time() {
         let (status, said) = api.put("/deadman", &body).await.unwrap();
         assert_eq!((status, &said["field"]), (422, &json!(field)), "{said}");
     }
+    let fail = "UPDATE deadman SET last_error = '404 of https://hc.example/ping/7'";
+    running.database.client.batch_execute(fail).await.unwrap();
+    let shown = sign_in_as(&running, "viewer").await.read("/deadman").await.unwrap();
+    assert_eq!(shown["url"], "https://hc.example/...", "{shown}");
+    assert!(!shown.to_string().contains("ping/7"), "{shown}");
+    assert_eq!(api.read("/deadman").await.unwrap()["url"], url);
     let off = json!({ "version": 1, "url": null });
     assert_eq!(api.put("/deadman", &off).await.unwrap().1["url"], json!(null));
     running.stack.shutdown().await;
