@@ -138,9 +138,25 @@ async fn only_administrators_change_what_alerting_does() {
             let (status, body) = other.post(path, &body).await.unwrap();
             assert_eq!(status, 403, "{role} {path}: {body}");
         }
-        let deadman = json!({ "version": 0, "url": null });
-        assert_eq!(other.put("/deadman", &deadman).await.unwrap().0, 403);
-        assert_eq!(other.delete("/rules/1?version=1").await.unwrap().0, 403);
+        let ntfy = json!({ "kind": "ntfy", "topic": "a" });
+        for (path, body) in [
+            ("/deadman", json!({ "version": 0, "url": null })),
+            ("/rules/1", json!({ "version": 1, "definition": rule("b") })),
+            ("/channels/1", json!({ "version": 1, "name": "a", "definition": ntfy })),
+        ] {
+            let (status, body) = other.put(path, &body).await.unwrap();
+            assert_eq!(status, 403, "{role} {path}: {body}");
+        }
+        for path in ["/rules/1?version=1", "/channels/1"] {
+            assert_eq!(other.delete(path).await.unwrap().0, 403, "{role} {path}");
+        }
+        for path in ["/silences/1/end", "/notifications/1/retry"] {
+            assert_eq!(other.post(path, &json!({})).await.unwrap().0, 403, "{role} {path}");
+        }
+        let may_test = if role == "viewer" { 403 } else { 200 };
+        let draft = json!({ "definition": rule("b") });
+        let (status, body) = other.post("/rules/backtest", &draft).await.unwrap();
+        assert_eq!(status, may_test, "{role}: {body}");
         for path in ["/rules", "/silences", "/channels", "/notifications", "/deadman", "/alerts"] {
             assert_eq!(other.get(path).await.unwrap().0, 200, "{role} {path}");
         }
@@ -391,34 +407,38 @@ async fn every_address_of_alerting_is_described() {
     let (running, _) = start_with_gateway().await;
     let url = format!("{}/api/openapi.json", running.stack.gateway_url());
     let described: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
-    for path in [
-        "alerts",
-        "alerts/counts",
-        "alerts/summary",
-        "alerts/acknowledge",
-        "alerts/{id}",
-        "alerts/{id}/acknowledge",
-        "alerts/{id}/unacknowledge",
-        "alerts/{id}/resolve",
-        "alerts/{id}/comments",
-        "rules",
-        "rules/{id}",
-        "rules/{id}/clone",
-        "rules/{id}/versions",
-        "rules/vocabulary",
-        "rules/backtest",
-        "silences",
-        "silences/{id}/end",
-        "channels",
-        "channels/{id}",
-        "channels/{id}/test",
-        "notifications",
-        "notifications/{id}",
-        "notifications/{id}/retry",
-        "notifications/{id}/discard",
-        "deadman",
+    for (path, methods) in [
+        ("alerts", &["get"][..]),
+        ("alerts/counts", &["get"]),
+        ("alerts/hosts", &["get"]),
+        ("alerts/summary", &["get"]),
+        ("alerts/acknowledge", &["post"]),
+        ("alerts/{id}", &["get"]),
+        ("alerts/{id}/acknowledge", &["post"]),
+        ("alerts/{id}/unacknowledge", &["post"]),
+        ("alerts/{id}/resolve", &["post"]),
+        ("alerts/{id}/comments", &["post"]),
+        ("rules", &["get", "post"]),
+        ("rules/{id}", &["delete", "get", "put"]),
+        ("rules/{id}/clone", &["post"]),
+        ("rules/{id}/versions", &["get"]),
+        ("rules/vocabulary", &["get"]),
+        ("rules/backtest", &["post"]),
+        ("silences", &["get", "post"]),
+        ("silences/{id}/end", &["post"]),
+        ("channels", &["get", "post"]),
+        ("channels/{id}", &["delete", "get", "put"]),
+        ("channels/{id}/test", &["post"]),
+        ("notifications", &["get"]),
+        ("notifications/{id}", &["get"]),
+        ("notifications/{id}/retry", &["post"]),
+        ("notifications/{id}/discard", &["post"]),
+        ("deadman", &["get", "put"]),
     ] {
-        assert!(described["paths"][format!("/api/v1/{path}")].is_object(), "{path}");
+        let described = described["paths"][format!("/api/v1/{path}")].as_object().unwrap();
+        let mut found: Vec<&str> = described.keys().map(String::as_str).collect();
+        found.sort_unstable();
+        assert_eq!(found, methods, "{path}");
     }
     running.stack.shutdown().await;
 }
