@@ -6,7 +6,7 @@
 //! no sample holds (the rate of error lines, the clock's offset, presence) cannot be tested unless
 //! the caller has its values from elsewhere; a rule about offline hosts is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use muster_schemas::conditions::{Candidate, CandidateState, Context, Op, Watch};
 use muster_schemas::{HostId, Rejection};
@@ -54,6 +54,8 @@ pub struct Outcome {
     pub episodes: Vec<Episode>,
     /// How many more there were than [`EPISODES_MAX`].
     pub more: usize,
+    /// Of these, how many somebody would have been told of.
+    pub more_pages: usize,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,8 @@ pub struct Backtest {
     now: i64,
     outcome: Outcome,
     open: BTreeMap<TicketKey, usize>,
+    /// Tickets beyond [`EPISODES_MAX`] of which nobody was told yet.
+    unlisted: BTreeSet<TicketKey>,
 }
 
 #[derive(Debug)]
@@ -114,6 +118,7 @@ impl Backtest {
             now: 0,
             outcome: Outcome::default(),
             open: BTreeMap::new(),
+            unlisted: BTreeSet::new(),
         })
     }
 
@@ -182,7 +187,7 @@ impl Backtest {
             match effect {
                 Effect::Open(draft) if self.outcome.episodes.len() >= EPISODES_MAX => {
                     self.outcome.more += 1;
-                    drop(draft);
+                    self.unlisted.insert(draft.key);
                 }
                 Effect::Open(draft) => {
                     self.open.insert(draft.key.clone(), self.outcome.episodes.len());
@@ -200,6 +205,8 @@ impl Backtest {
                 Effect::Page(page) if page.kind == PageKind::Opened => {
                     if let Some(index) = self.open.get(&page.ticket) {
                         self.outcome.episodes[*index].pages_at = Some(page.at);
+                    } else if self.unlisted.remove(&page.ticket) {
+                        self.outcome.more_pages += 1;
                     }
                 }
                 Effect::Change { ticket, what: Change::Value(value), .. } => {
@@ -210,6 +217,7 @@ impl Backtest {
                     }
                 }
                 Effect::Resolve { ticket, at, .. } => {
+                    self.unlisted.remove(&ticket);
                     if let Some(index) = self.open.remove(&ticket) {
                         self.outcome.episodes[index].peak = self.peak(&ticket, index);
                         self.outcome.episodes[index].to = Some(at);
@@ -244,6 +252,23 @@ mod tests {
 
     fn rule(name: &str) -> RuleDefinition {
         default_rules().into_iter().find(|rule| rule.name == name).unwrap()
+    }
+
+    #[test]
+    fn whom_episodes_beyond_the_list_would_have_woken_is_counted_still() {
+        let rule = RuleDefinition { for_s: 0, cooldown_s: 0, ..rule("CPU critical") };
+        let minute = |number: i64, value: f64| Look {
+            at: BASE_MS + number * 60_000,
+            values: vec![(String::new(), value)],
+        };
+        // So far apart that nothing flaps.
+        let looks = (0..EPISODES_MAX as i64 + 7).flat_map(|n| {
+            [(0, 95.0), (1, 95.0), (2, 10.0), (9, 10.0)]
+                .map(|(at, value)| minute(n * 15 + at, value))
+        });
+        let found = run(&rule, &"web-1".parse().unwrap(), &BTreeMap::new(), looks).unwrap();
+        assert!(found.episodes.iter().all(|episode| episode.pages_at.is_some()));
+        assert_eq!((found.episodes.len(), found.more, found.more_pages), (EPISODES_MAX, 7, 7));
     }
 
     /// A look every 5 s; each value holds for so many looks.

@@ -40,10 +40,12 @@ pub enum Group {
     Events,
     InventoryHistory,
     LedgerHistory,
+    Alerts,
+    Notifications,
 }
 
 impl Group {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Raw,
         Self::Rollup1m,
         Self::Rollup1h,
@@ -51,6 +53,8 @@ impl Group {
         Self::Events,
         Self::InventoryHistory,
         Self::LedgerHistory,
+        Self::Alerts,
+        Self::Notifications,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -62,6 +66,8 @@ impl Group {
             Self::Events => "events",
             Self::InventoryHistory => "inventory_history",
             Self::LedgerHistory => "ledger_history",
+            Self::Alerts => "alerts",
+            Self::Notifications => "notifications",
         }
     }
 
@@ -70,8 +76,8 @@ impl Group {
     pub fn default_days(self) -> i64 {
         match self {
             Self::Raw => 14,
-            Self::Rollup1m | Self::LedgerHistory => 90,
-            Self::Rollup1h | Self::InventoryHistory => 3 * 365,
+            Self::Rollup1m | Self::LedgerHistory | Self::Notifications => 90,
+            Self::Rollup1h | Self::InventoryHistory | Self::Alerts => 3 * 365,
             Self::Logs => 30,
             Self::Events => 365,
         }
@@ -107,7 +113,7 @@ pub struct RowTable {
     pub also: &'static str,
 }
 
-pub const ROW_TABLES: [RowTable; 5] = [
+pub const ROW_TABLES: [RowTable; 9] = [
     // What the bus does not have yet is still to be published.
     RowTable {
         name: "events",
@@ -128,6 +134,39 @@ pub const ROW_TABLES: [RowTable; 5] = [
     RowTable { name: "ledger_marks", group: Group::LedgerHistory, time: "at", also: "true" },
     RowTable { name: "gaps", group: Group::LedgerHistory, time: "closed_at", also: "true" },
     RowTable { name: "backfills", group: Group::LedgerHistory, time: "stored_at", also: "true" },
+    // Before the tickets it tells of. What is still to be sent stays.
+    RowTable {
+        name: "notifications",
+        group: Group::Notifications,
+        time: "created_at",
+        also: "old.state <> 'pending'",
+    },
+    // With its history. An index knows when a ticket was opened: not after it was resolved.
+    RowTable {
+        name: "alerts",
+        group: Group::Alerts,
+        time: "resolved_at",
+        also: "old.status = 'resolved' AND old.opened_at < $1",
+    },
+    // The time at which it ended, whichever way; one that goes on for ever has none.
+    RowTable {
+        name: "silences",
+        group: Group::Alerts,
+        time: "created_at",
+        also: "least(old.ended_at, old.ends_at) < $1",
+    },
+    // What a rule was when a ticket that is kept was opened stays, and what it was at the horizon.
+    RowTable {
+        name: "rule_versions",
+        group: Group::Alerts,
+        time: "at",
+        also: "EXISTS (
+            SELECT FROM rule_versions AS next
+            WHERE next.rule_id = old.rule_id AND next.version > old.version AND next.at < $1)
+          AND NOT EXISTS (
+            SELECT FROM alerts
+            WHERE alerts.rule_id = old.rule_id AND alerts.rule_version = old.version)",
+    },
 ];
 
 /// `key=value`.

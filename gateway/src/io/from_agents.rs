@@ -1,9 +1,11 @@
 //! `agents.<host>.<verb>`: what agents ask of the centre. Any gateway answers, one of them each
 //! time. The host is the one the subject names: the broker lets nobody else publish there.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use async_nats::connection::State;
 use async_nats::{Client, Message};
 use deadpool_postgres::Pool;
 use futures::StreamExt;
@@ -11,17 +13,14 @@ use muster_nats::{headers, subjects};
 use muster_runtime::now_ms;
 use muster_schemas::HostId;
 use muster_schemas::codec::{decode, encode};
-use muster_schemas::configuration::{
-    CentralConfiguration, ConfigurationAnswer, ConfigurationRequest,
-};
+use muster_schemas::configuration::{ConfigurationAnswer, ConfigurationRequest};
 use muster_schemas::control::Reply;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::from_postgres::inventory::online_hosts;
-use super::from_postgres::rules_agents::{self, HostConditions};
-use super::from_postgres::settings;
+use super::from_postgres::{central, rules_agents, settings};
 use super::to_agents::ask_all_to_reload;
 
 const QUEUE_GROUP: &str = "gateway";
@@ -57,11 +56,10 @@ pub(crate) async fn answer_agents(bus: Client, pool: Pool, stop: CancellationTok
 /// it already is answered in a word. Until told to stop.
 pub(crate) async fn tell_agents(bus: Client, pool: Pool, stop: CancellationToken) {
     let looking = async {
-        let mut told = None;
+        let mut told = Told::default();
         loop {
-            match tell_changes(&bus, &pool, told).await {
-                Ok(version) => told = Some(version),
-                Err(error) => debug!("agents are not told of changes for now: {error:#}"),
+            if let Err(error) = tell_changes(&bus, &pool, &mut told).await {
+                debug!("agents are not told of changes for now: {error:#}");
             }
             sleep(LOOK_EVERY).await;
         }
@@ -72,16 +70,28 @@ pub(crate) async fn tell_agents(bus: Client, pool: Pool, stop: CancellationToken
     }
 }
 
-/// Answers the version of the rules that agents were told of.
-async fn tell_changes(bus: &Client, pool: &Pool, told: Option<i64>) -> Result<i64> {
-    let relabelled = rules_agents::settle_labels(pool).await?;
+#[derive(Default)]
+struct Told {
+    /// Of the rules. Whoever begins does not know what agents were told before.
+    version: i64,
+    /// Hosts with new labels that are not told yet. Nobody else knows of them: the database no
+    /// longer says so.
+    waiting: BTreeSet<HostId>,
+}
+
+async fn tell_changes(bus: &Client, pool: &Pool, told: &mut Told) -> Result<()> {
+    told.waiting.extend(rules_agents::settle_labels(pool).await?);
     let version = rules_agents::rules_version(pool).await?;
-    // Whoever begins does not know what agents were told before.
-    let hosts = if told.unwrap_or(0) < version { online_hosts(pool).await? } else { relabelled };
-    if !hosts.is_empty() {
-        ask_all_to_reload(bus.clone(), hosts).await;
+    if told.version < version {
+        told.waiting.extend(online_hosts(pool).await?);
     }
-    Ok(version)
+    told.version = version;
+    // While the bus is away nobody can be told; later they can.
+    if !told.waiting.is_empty() && bus.connection_state() == State::Connected {
+        let hosts = std::mem::take(&mut told.waiting);
+        ask_all_to_reload(bus.clone(), hosts.into_iter().collect()).await;
+    }
+    Ok(())
 }
 
 async fn listen(bus: &Client, pool: &Pool) -> Result<()> {
@@ -125,14 +135,6 @@ async fn configuration(
     asked: &ConfigurationRequest,
 ) -> Result<ConfigurationAnswer> {
     let highest = settings::highest(pool, host, asked.epoch).await?;
-    let (set_version, settings) = settings::of_host(pool, host).await?;
-    let HostConditions { version, conditions } = rules_agents::of_host(pool, host).await?;
-    // All draw from the same numbers.
-    let version = version.max(set_version);
-    let configuration = (version != asked.have_version).then_some(CentralConfiguration {
-        version,
-        settings,
-        conditions,
-    });
+    let configuration = central::newer_than(pool, host, asked.have_version).await?;
     Ok(ConfigurationAnswer { at: now_ms(), highest, configuration })
 }

@@ -38,9 +38,24 @@ const SAMPLES_MAX: usize = 3_000_000;
 /// next, and ten minutes later nothing flaps any more. One of them may be short.
 const HOURS_AFTER: u32 = 2;
 
-/// How long a stretch is that is read at once: some thousand values of each instance.
-pub fn chunk_ms(step_ms: i64) -> i64 {
-    if step_ms < MINUTES_MS { 6 * HOUR_MS } else { 48 * HOUR_MS }
+/// Values that are held at once. With what is made of them that is some 100 MB.
+pub const VALUES_MAX: usize = 500_000;
+
+/// How long a stretch is that is read at once: some thousand values of each instance, and no more
+/// than are held of all of them. Whole minutes, so that none is read in two parts.
+pub fn chunk_ms(step_ms: i64, instances: usize) -> i64 {
+    let (longest, per_hour) =
+        if step_ms < MINUTES_MS { (6 * HOUR_MS, SAMPLES_PER_HOUR) } else { (48 * HOUR_MS, 60) };
+    let hourly = instances.max(1).saturating_mul(per_hour);
+    let held_ms = i64::try_from(VALUES_MAX).unwrap_or(i64::MAX) * HOUR_MS
+        / i64::try_from(hourly).unwrap_or(i64::MAX);
+    shorter(longest.min(held_ms) * 2).unwrap_or(MINUTES_MS)
+}
+
+/// Half of it, where there was more than was expected; `None` where it is as short as can be.
+pub fn shorter(chunk_ms: i64) -> Option<i64> {
+    let half = chunk_ms / 2 / MINUTES_MS * MINUTES_MS;
+    (half >= MINUTES_MS).then_some(half)
 }
 
 /// Of one instance.
@@ -192,7 +207,8 @@ pub struct Tally {
 impl Tally {
     pub fn add(&mut self, outcome: Outcome, listed_max: usize) {
         self.total += outcome.episodes.len() + outcome.more;
-        self.pages += outcome.episodes.iter().filter(|e| e.pages_at.is_some()).count();
+        let listed = outcome.episodes.iter().filter(|e| e.pages_at.is_some()).count();
+        self.pages += listed + outcome.more_pages;
         self.episodes.extend(outcome.episodes);
         self.episodes.sort_by(|a, b| (a.fires_at, &a.host).cmp(&(b.fires_at, &b.host)));
         self.episodes.truncate(listed_max);
@@ -277,8 +293,26 @@ mod tests {
         assert_eq!(step_ms([(1, 30 * 24 * HOUR_MS); 200]), MINUTES_MS);
         assert_eq!(step_ms([(1_000, 24 * HOUR_MS)]), MINUTES_MS);
         let stretch = Range { from: START, to: START + 13 * HOUR_MS };
-        let parts = chunks(&[stretch], chunk_ms(SAMPLES_MS));
+        let parts = chunks(&[stretch], chunk_ms(SAMPLES_MS, 1));
         assert_eq!((parts.len(), parts[0].from, parts[2].to), (3, START, stretch.to));
+    }
+
+    #[test]
+    fn no_more_values_are_read_at_once_than_are_held() {
+        assert_eq!(chunk_ms(SAMPLES_MS, 0), 6 * HOUR_MS);
+        assert_eq!(chunk_ms(MINUTES_MS, 1), 48 * HOUR_MS);
+        for (step_ms, per_hour) in [(SAMPLES_MS, SAMPLES_PER_HOUR), (MINUTES_MS, 60)] {
+            // A group of 200 hosts, and as many with 50 filesystems each.
+            for instances in [200, 10_000, 100_000] {
+                let chunk_ms = chunk_ms(step_ms, instances);
+                let values = chunk_ms * (instances * per_hour) as i64 / HOUR_MS;
+                assert!(values <= VALUES_MAX as i64 || chunk_ms == MINUTES_MS, "{instances}");
+                assert_eq!(chunk_ms % MINUTES_MS, 0);
+            }
+        }
+        assert_eq!(chunk_ms(SAMPLES_MS, usize::MAX), MINUTES_MS);
+        assert_eq!(shorter(5 * MINUTES_MS), Some(2 * MINUTES_MS));
+        assert_eq!(shorter(MINUTES_MS), None);
     }
 
     #[test]

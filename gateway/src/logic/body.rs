@@ -32,6 +32,25 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, BadSettings> {
     serde_path_to_error::deserialize(value).map_err(|error| told(&error))
 }
 
+/// The database has no text with NUL. Asked where not every field has a check of its own.
+pub fn without_nul(value: &Value) -> Result<(), BadSettings> {
+    match value {
+        Value::String(text) if text.contains('\0') => Err(nul()),
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+            without_nul(item).map_err(|bad| bad.within(&format!("[{index}]")))
+        }),
+        Value::Object(fields) => fields.iter().try_for_each(|(name, item)| {
+            let held = if name.contains('\0') { Err(nul()) } else { without_nul(item) };
+            held.map_err(|bad| bad.within(&name.replace('\0', "?")))
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn nul() -> BadSettings {
+    BadSettings { field: None, reason: "it holds NUL".to_owned() }
+}
+
 /// In which field the text breaks off.
 pub fn cut_in(text: &[u8]) -> Option<String> {
     let mut reader = serde_json::Deserializer::from_slice(text);
@@ -46,6 +65,9 @@ impl BadSettings {
         let Self { field, reason } = self;
         let (field, reason) = match field {
             // A reason begins with the name of the field.
+            Some(field) if field.starts_with('[') => {
+                (format!("{place}{field}"), format!("{place}{reason}"))
+            }
             Some(field) => (format!("{place}.{field}"), format!("{place}.{reason}")),
             None => (place.to_owned(), format!("{place}: {reason}")),
         };

@@ -1,5 +1,6 @@
 //! Decisions. No IO, no clock: time is an argument.
 
+pub mod address;
 pub mod alerts;
 pub mod attempts;
 pub mod availability;

@@ -6,7 +6,7 @@ use muster_alerts::rule::{
 };
 use serde_json::Value;
 
-use super::body::from_value;
+use super::body::{from_value, without_nul};
 use super::settings::BadSettings;
 
 /// The beginning of a copy's name.
@@ -14,6 +14,7 @@ const COPY: &str = "Copy of ";
 
 /// Reads and checks a definition; what is wrong is told by its name.
 pub fn read(value: Value) -> Result<RuleDefinition, BadSettings> {
+    without_nul(&value)?;
     if let Some(condition) = value.get("condition") {
         read_condition(condition)?;
     }

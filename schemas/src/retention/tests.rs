@@ -25,6 +25,10 @@ fn without_rules_the_defaults_of_the_design_hold() {
         ("log_lines", 30),
         ("events", 365),
         ("ledger_marks", 90),
+        ("alerts", 1095),
+        ("silences", 1095),
+        ("rule_versions", 1095),
+        ("notifications", 90),
     ] {
         assert_eq!(none.keep_days(table), days, "{table}");
     }

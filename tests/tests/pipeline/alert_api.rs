@@ -138,9 +138,25 @@ async fn only_administrators_change_what_alerting_does() {
             let (status, body) = other.post(path, &body).await.unwrap();
             assert_eq!(status, 403, "{role} {path}: {body}");
         }
-        let deadman = json!({ "version": 0, "url": null });
-        assert_eq!(other.put("/deadman", &deadman).await.unwrap().0, 403);
-        assert_eq!(other.delete("/rules/1?version=1").await.unwrap().0, 403);
+        let ntfy = json!({ "kind": "ntfy", "topic": "a" });
+        for (path, body) in [
+            ("/deadman", json!({ "version": 0, "url": null })),
+            ("/rules/1", json!({ "version": 1, "definition": rule("b") })),
+            ("/channels/1", json!({ "version": 1, "name": "a", "definition": ntfy })),
+        ] {
+            let (status, body) = other.put(path, &body).await.unwrap();
+            assert_eq!(status, 403, "{role} {path}: {body}");
+        }
+        for path in ["/rules/1?version=1", "/channels/1"] {
+            assert_eq!(other.delete(path).await.unwrap().0, 403, "{role} {path}");
+        }
+        for path in ["/silences/1/end", "/notifications/1/retry"] {
+            assert_eq!(other.post(path, &json!({})).await.unwrap().0, 403, "{role} {path}");
+        }
+        let may_test = if role == "viewer" { 403 } else { 200 };
+        let draft = json!({ "definition": rule("b") });
+        let (status, body) = other.post("/rules/backtest", &draft).await.unwrap();
+        assert_eq!(status, may_test, "{role}: {body}");
         for path in ["/rules", "/silences", "/channels", "/notifications", "/deadman", "/alerts"] {
             assert_eq!(other.get(path).await.unwrap().0, 200, "{role} {path}");
         }
@@ -268,6 +284,11 @@ async fn secrets_of_channels_never_come_back() {
     for (body, field) in [
         (channel("gopher://a", &secret()), "url"),
         (json!({ "name": "a", "kind": "pigeon", "definition": {} }), "kind"),
+        (
+            json!({ "name": "a", "kind": "telegram",
+                    "definition": { "token": "a", "chat_id": "1\0" } }),
+            "chat_id",
+        ),
         (json!({ "name": "", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),
         (json!({ "name": "ops", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),
     ] {
@@ -315,9 +336,38 @@ async fn a_channel_is_tested_and_its_dead_notifications_are_dealt_with() {
     let (status, body) = api.delete(&path).await.unwrap();
     assert_eq!(status, 409, "{body}");
     assert!(body["detail"].as_str().unwrap().contains("CPU"), "{body}");
+    check_switching_off(&running, &api, &path, &named).await;
     assert_eq!(api.delete(&format!("/rules/{}?version=1", rule["id"])).await.unwrap().0, 204);
     assert_eq!(api.delete(&path).await.unwrap().0, 204);
     running.stack.shutdown().await;
+}
+
+/// Of a channel that a rule names, which would tell nobody then.
+async fn check_switching_off(running: &Running, api: &Api, path: &str, named: &Value) {
+    let definition = json!({ "kind": "ntfy", "topic": "a" });
+    let off = |name: &str, version: i64| json!({ "name": name, "version": version, "enabled": false, "definition": definition });
+    let (status, body) = api.put(path, &off("ops", 1)).await.unwrap();
+    assert_eq!(status, 409, "{body}");
+    assert!(body["detail"].as_str().unwrap().contains("CPU"), "{body}");
+    assert_eq!(api.read(path).await.unwrap()["enabled"], true);
+
+    let other = json!({ "name": "other", "definition": definition });
+    let (_, other) = api.post("/channels", &other).await.unwrap();
+    let dead = "
+        INSERT INTO notifications (key, channel_id, alert_ids, kind, payload, state)
+        VALUES ('dead', $1, '{}', 'opened', '{}', 'dead') RETURNING id";
+    let id = other["id"].as_i64().unwrap();
+    let dead: i64 = running.database.client.query_one(dead, &[&id]).await.unwrap().get(0);
+    let (status, body) = api.put(&format!("/channels/{id}"), &off("other", 1)).await.unwrap();
+    assert_eq!((status, &body["enabled"]), (200, &json!(false)), "{body}");
+    let retry = format!("/notifications/{dead}/retry");
+    let (status, body) = api.post(&retry, &json!({})).await.unwrap();
+    assert_eq!(status, 409, "{body}");
+    assert_eq!(api.read(&format!("/notifications/{dead}")).await.unwrap()["state"], "dead");
+    let mut named = named.clone();
+    named["channels"] = json!([id]);
+    let (status, body) = api.post("/rules", &named).await.unwrap();
+    assert_eq!((status, &body["field"]), (422, &json!("channels")), "{body}");
 }
 
 #[tokio::test]
@@ -340,6 +390,12 @@ async fn the_dead_mans_switch_is_set_by_one_at_a_time() {
         let (status, said) = api.put("/deadman", &body).await.unwrap();
         assert_eq!((status, &said["field"]), (422, &json!(field)), "{said}");
     }
+    let fail = "UPDATE deadman SET last_error = '404 of https://hc.example/ping/7'";
+    running.database.client.batch_execute(fail).await.unwrap();
+    let shown = sign_in_as(&running, "viewer").await.read("/deadman").await.unwrap();
+    assert_eq!(shown["url"], "https://hc.example/...", "{shown}");
+    assert!(!shown.to_string().contains("ping/7"), "{shown}");
+    assert_eq!(api.read("/deadman").await.unwrap()["url"], url);
     let off = json!({ "version": 1, "url": null });
     assert_eq!(api.put("/deadman", &off).await.unwrap().1["url"], json!(null));
     running.stack.shutdown().await;
@@ -351,34 +407,38 @@ async fn every_address_of_alerting_is_described() {
     let (running, _) = start_with_gateway().await;
     let url = format!("{}/api/openapi.json", running.stack.gateway_url());
     let described: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
-    for path in [
-        "alerts",
-        "alerts/counts",
-        "alerts/summary",
-        "alerts/acknowledge",
-        "alerts/{id}",
-        "alerts/{id}/acknowledge",
-        "alerts/{id}/unacknowledge",
-        "alerts/{id}/resolve",
-        "alerts/{id}/comments",
-        "rules",
-        "rules/{id}",
-        "rules/{id}/clone",
-        "rules/{id}/versions",
-        "rules/vocabulary",
-        "rules/backtest",
-        "silences",
-        "silences/{id}/end",
-        "channels",
-        "channels/{id}",
-        "channels/{id}/test",
-        "notifications",
-        "notifications/{id}",
-        "notifications/{id}/retry",
-        "notifications/{id}/discard",
-        "deadman",
+    for (path, methods) in [
+        ("alerts", &["get"][..]),
+        ("alerts/counts", &["get"]),
+        ("alerts/hosts", &["get"]),
+        ("alerts/summary", &["get"]),
+        ("alerts/acknowledge", &["post"]),
+        ("alerts/{id}", &["get"]),
+        ("alerts/{id}/acknowledge", &["post"]),
+        ("alerts/{id}/unacknowledge", &["post"]),
+        ("alerts/{id}/resolve", &["post"]),
+        ("alerts/{id}/comments", &["post"]),
+        ("rules", &["get", "post"]),
+        ("rules/{id}", &["delete", "get", "put"]),
+        ("rules/{id}/clone", &["post"]),
+        ("rules/{id}/versions", &["get"]),
+        ("rules/vocabulary", &["get"]),
+        ("rules/backtest", &["post"]),
+        ("silences", &["get", "post"]),
+        ("silences/{id}/end", &["post"]),
+        ("channels", &["get", "post"]),
+        ("channels/{id}", &["delete", "get", "put"]),
+        ("channels/{id}/test", &["post"]),
+        ("notifications", &["get"]),
+        ("notifications/{id}", &["get"]),
+        ("notifications/{id}/retry", &["post"]),
+        ("notifications/{id}/discard", &["post"]),
+        ("deadman", &["get", "put"]),
     ] {
-        assert!(described["paths"][format!("/api/v1/{path}")].is_object(), "{path}");
+        let described = described["paths"][format!("/api/v1/{path}")].as_object().unwrap();
+        let mut found: Vec<&str> = described.keys().map(String::as_str).collect();
+        found.sort_unstable();
+        assert_eq!(found, methods, "{path}");
     }
     running.stack.shutdown().await;
 }

@@ -235,7 +235,9 @@ async fn a_draft_that_cannot_be_tested_is_refused_by_the_name_of_its_field() {
         (json!({ "definition": about(metric("cpu.magic"), 0) }), "condition.metric"),
         (json!({ "definition": cpu, "from": now, "to": now - 1 }), "from"),
         (json!({ "definition": cpu, "from": now - 100 * 24 * HOUR_MS }), "from"),
+        (json!({ "definition": cpu, "to": i64::MIN }), "from"),
         (json!({ "definition": cpu, "hosts": vec!["a"; 201] }), "hosts"),
+        (json!({ "definition": cpu, "hosts": ["a\0"] }), "hosts[0]"),
         (json!({ "from": 1 }), "definition"),
     ] {
         let (status, body) = api.post("/rules/backtest", &draft).await.unwrap();

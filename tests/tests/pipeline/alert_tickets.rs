@@ -110,6 +110,8 @@ async fn tickets_are_found_counted_and_summed_up() {
         assert_eq!(api.get(&format!("/alerts?{query}")).await.unwrap().0, 422, "{query}");
     }
 
+    let hosts = json!({ "items": [{ "host": "web-1", "number": 2, "worst": "critical" }] });
+    assert_eq!(api.read("/alerts/hosts").await.unwrap(), hosts);
     check_summaries(&api, cpu).await;
     let listed = api.read("/rules").await.unwrap();
     assert_eq!(listed["items"][0]["firing"], 1, "{listed}");
@@ -130,8 +132,24 @@ async fn check_summaries(api: &Api, cpu: i64) {
     assert_eq!((&of_db["count"], &of_db["total_s"]), (&json!(1), &json!(3_900)), "{of_db}");
     assert_eq!(of_db["mean_acknowledge_s"], Value::Null);
     assert!((of_db["mean_resolve_s"].as_f64().unwrap() - 3_600.0).abs() < 0.01, "{of_db}");
+    assert_eq!((&of_db["acknowledged"], &of_db["resolved"]), (&json!(0), &json!(1)), "{of_db}");
+    // Three hosts' worth of rows, the group among them, and all four tickets.
+    for summary in [&week, &month] {
+        let total = &summary["total"];
+        assert_eq!((&total["count"], &total["resolved"]), (&json!(4), &json!(1)), "{total}");
+        let of_rows = |field: &str| -> i64 {
+            let rows = summary["items"].as_array().unwrap().iter();
+            rows.map(|row| row[field].as_i64().unwrap()).sum()
+        };
+        assert_eq!((of_rows("count"), of_rows("acknowledged")), (4, 0), "{summary}");
+        assert!((total["mean_resolve_s"].as_f64().unwrap() - 3_600.0).abs() < 0.01, "{total}");
+    }
     let other = api.read(&format!("/alerts/summary?at={}", monday - 1)).await.unwrap();
-    assert_eq!(other["items"], json!([]));
+    assert_eq!((&other["items"], &other["total"]["count"]), (&json!([]), &json!(0)));
+    assert_eq!(
+        (&other["total"]["total_s"], &other["total"]["mean_resolve_s"]),
+        (&0.into(), &Value::Null)
+    );
 }
 
 async fn check_nonsense(api: &Api, path: &str) {

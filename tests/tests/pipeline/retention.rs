@@ -89,6 +89,66 @@ async fn days_go_whole_labels_thin_out_and_a_reader_only_puts_it_off() {
     assert_eq!((again.days, again.rows, again.left), (0, 0, 0));
 }
 
+/// Tickets, notifications, silences and versions of a rule that are four years old, and others that
+/// only began then or are needed still.
+const FOUR_YEARS: &str = "
+    INSERT INTO rules (definition) VALUES ('{}');
+    INSERT INTO rule_versions (rule_id, version, definition, at)
+    SELECT 1, version, '{}', now() - interval '4 years' FROM generate_series(1, 3) AS version;
+    INSERT INTO channels (name, kind, definition) VALUES ('ops', 'ntfy', '{}');
+    INSERT INTO alerts (
+        key, rule_id, rule_version, host_id, metric, priority, status, title, description,
+        begun_at, opened_at, resolved_at
+    )
+    SELECT key, 1, version, 'web-1', 'cpu.usage_percent', 'low', status, 'CPU', '',
+           now() - interval '4 years', now() - interval '4 years', now() - ago
+    FROM (VALUES ('over', 1, 'resolved', interval '4 years'),
+                 ('long', 2, 'resolved', interval '1 year'),
+                 ('open', 2, 'open', NULL)) AS old (key, version, status, ago);
+    INSERT INTO alert_history (alert_id, at, kind)
+    SELECT id, opened_at, 'opened' FROM alerts;
+    INSERT INTO notifications (key, channel_id, alert_ids, kind, payload, state, created_at)
+    SELECT state || ago, 1, ARRAY[1], 'opened', '{}', state, now() - ago
+    FROM unnest(ARRAY['sent', 'dead', 'pending']) AS state,
+         unnest(ARRAY[interval '100 days', interval '10 days']) AS ago;
+    INSERT INTO silences (selector, reason, author, starts_at, ends_at, created_at, ended_at)
+    SELECT '', reason, 'ann', now() - interval '4 years', now() + ends, now() - interval '4 years',
+           now() + ended
+    FROM (VALUES ('over', interval '-4 years' + interval '1 day', NULL),
+                 ('ended', NULL, interval '-4 years' + interval '1 day'),
+                 ('long', interval '1 day', NULL),
+                 ('for ever', NULL, NULL)) AS old (reason, ends, ended);";
+
+async fn listed(database: &Database, sql: &str) -> Vec<String> {
+    let rows = database.client.query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn old_tickets_go_with_their_history_and_what_is_open_or_unsent_stays() {
+    let options = PostgresOptions { durable: false, ..PostgresOptions::default() };
+    let server = PostgresServer::start_temporary(options).await.unwrap();
+    let url = server.create_database("tickets").await.unwrap();
+    migrate(&url).await.unwrap();
+    let database = Database::connect(&url).await.unwrap();
+    database.client.batch_execute(FOUR_YEARS).await.unwrap();
+    let pool = database::pool(&url, "test", 2).unwrap();
+    assert_eq!(remove(&pool, &Policy::default()).await.rows, 1 + 2 + 2 + 1);
+    for (sql, left) in [
+        ("SELECT key FROM alerts ORDER BY id", vec!["long", "open"]),
+        ("SELECT kind FROM alert_history", vec!["opened"; 2]),
+        ("SELECT version::text FROM rule_versions ORDER BY version", vec!["2", "3"]),
+        ("SELECT reason FROM silences ORDER BY id", vec!["long", "for ever"]),
+        (
+            "SELECT state FROM notifications ORDER BY created_at, state",
+            vec!["pending", "dead", "pending", "sent"],
+        ),
+    ] {
+        assert_eq!(listed(&database, sql).await, left, "{sql}");
+    }
+    assert_eq!(remove(&pool, &Policy::default()).await.rows, 0);
+}
+
 #[tokio::test]
 async fn what_comes_late_for_a_label_goes_with_the_next_pass() {
     let options = PostgresOptions { durable: false, ..PostgresOptions::default() };

@@ -76,6 +76,38 @@ async fn an_agent_is_answered_what_is_set_for_the_fleet_and_for_its_host() {
     assert_eq!((other.version, other.settings.sample_interval_ms), (1, None));
 }
 
+/// Whoever locks the rules holds the gateway between the settings and them.
+#[tokio::test]
+async fn an_agent_is_given_settings_and_rules_of_one_moment() {
+    let (running, api) = start_with_gateway().await;
+    let host = known_host(&running).await;
+    let fleet = json!({ "publish_interval_ms": 15_000 });
+    assert_eq!(api.put("/agent-settings", &fleet).await.unwrap().0, 200);
+    let database = &running.database.client;
+    database.batch_execute("BEGIN; LOCK TABLE rules").await.unwrap();
+    let change = async {
+        let waiting = "
+            SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'rules'::regclass";
+        eventually("the gateway waits for the rules", async || {
+            let row = database.query_one(waiting, &[]).await.unwrap();
+            expect(row.get::<_, i64>(0), 1)
+        })
+        .await;
+        let later = "
+            UPDATE agent_settings SET version = 7, settings = '{\"publish_interval_ms\": 30000}';
+            UPDATE rule_changes SET version = 7;
+            COMMIT";
+        database.batch_execute(later).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(ask(&running, &host, 0), change);
+    let told = |answer: ConfigurationAnswer| {
+        let configuration = answer.configuration.unwrap();
+        (configuration.version, configuration.settings.publish_interval_ms)
+    };
+    assert_eq!(told(answer), (1, Some(15_000)));
+    assert_eq!(told(ask(&running, &host, 1).await), (7, Some(30_000)));
+}
+
 #[tokio::test]
 async fn settings_an_agent_could_not_use_are_refused_by_the_name_of_their_field() {
     let (running, api) = start_with_gateway().await;

@@ -30,6 +30,10 @@ pub(crate) struct SummaryRow {
     host_id: Option<String>,
     /// Tickets that were opened in this time.
     count: i64,
+    /// Of these, those that somebody has acknowledged: what the mean is made of.
+    acknowledged: i64,
+    /// Of these, those that are over.
+    resolved: i64,
     /// How long they were breached in all; what goes on counts until now.
     total_s: i64,
     mean_acknowledge_s: Option<f64>,
@@ -49,45 +53,60 @@ pub(crate) async fn period(pool: &Pool, unit: &str, at: i64) -> Result<Range> {
     Ok(Range { from: row.get(0), to: row.get(1) })
 }
 
-/// The largest count first.
-pub(crate) async fn summary(pool: &Pool, range: Range, by: By) -> Result<Vec<SummaryRow>> {
-    let (keys, groups) = match by {
+/// All of it, and the rows, the largest count first.
+pub(crate) async fn summary(
+    pool: &Pool,
+    range: Range,
+    by: By,
+) -> Result<(SummaryRow, Vec<SummaryRow>)> {
+    let (keys, group) = match by {
         By::Rule => ("rule_id, NULL::text", "rule_id"),
         By::Host => ("NULL::bigint, host_id", "host_id"),
     };
+    // The whole is grouped by nothing and comes first: it is there even where nothing else is.
     let sql = format!(
         "SELECT counted.rule_id, rules.definition ->> 'name', counted.host_id, counted.count,
-                counted.total_s, counted.acknowledge_s, counted.resolve_s
+                counted.acknowledged, counted.resolved, counted.total_s, counted.acknowledge_s,
+                counted.resolve_s
          FROM (
-             SELECT {keys}, count(*),
-                    sum(greatest(0, extract(
+             SELECT {keys}, grouping({group}), count(*), count(acknowledged_at),
+                    count(resolved_at),
+                    coalesce(sum(greatest(0, extract(
                         epoch FROM coalesce(resolved_at, now()) - begun_at
-                    )))::bigint,
+                    ))), 0)::bigint,
                     (avg(greatest(0, extract(epoch FROM acknowledged_at - opened_at)))
                         FILTER (WHERE acknowledged_at IS NOT NULL))::float8,
                     (avg(greatest(0, extract(epoch FROM resolved_at - opened_at)))
                         FILTER (WHERE resolved_at IS NOT NULL))::float8
              FROM alerts
              WHERE opened_at >= $1 AND opened_at < $2
-             GROUP BY {groups}
-             ORDER BY count(*) DESC, {groups}
+             GROUP BY GROUPING SETS (({group}), ())
+             ORDER BY grouping({group}) DESC, count(*) DESC, {group}
              LIMIT $3
-         ) AS counted (rule_id, host_id, count, total_s, acknowledge_s, resolve_s)
+         ) AS counted (
+             rule_id, host_id, whole, count, acknowledged, resolved, total_s, acknowledge_s,
+             resolve_s
+         )
          LEFT JOIN rules ON rules.id = counted.rule_id
-         ORDER BY counted.count DESC, counted.rule_id, counted.host_id"
+         ORDER BY counted.whole DESC, counted.count DESC, counted.rule_id, counted.host_id"
     );
     let (from, to): (SystemTime, SystemTime) = (system_time(range.from), system_time(range.to));
     let client = connection(pool).await?;
     let statement = client.prepare_cached(&sql).await?;
-    let rows = client.query(&statement, &[&from, &to, &ROWS_MAX]).await;
+    let rows = client.query(&statement, &[&from, &to, &(ROWS_MAX + 1)]).await;
     let read = |row: &Row| SummaryRow {
         rule_id: row.get(0),
         rule_name: row.get(1),
         host_id: row.get(2),
         count: row.get(3),
-        total_s: row.get(4),
-        mean_acknowledge_s: row.get(5),
-        mean_resolve_s: row.get(6),
+        acknowledged: row.get(4),
+        resolved: row.get(5),
+        total_s: row.get(6),
+        mean_acknowledge_s: row.get(7),
+        mean_resolve_s: row.get(8),
     };
-    Ok(rows.context("cannot summarise tickets")?.iter().map(read).collect())
+    let rows = rows.context("cannot summarise tickets")?;
+    let mut rows = rows.iter().map(read);
+    let total = rows.next().context("the whole of the tickets was not counted")?;
+    Ok((total, rows.collect()))
 }

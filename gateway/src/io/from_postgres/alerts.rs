@@ -21,6 +21,9 @@ const HISTORY_MAX: i64 = 1_000;
 /// Of one ticket; an escalation has a few.
 const NOTIFICATIONS_MAX: i64 = 200;
 
+/// Twice the hosts we are made for; some 60 bytes each.
+const ALERTED_HOSTS_MAX: i64 = 20_000;
+
 /// What lists show; see [`read_alert`]. The texts are left to the ticket's own page.
 const COLUMNS: &str = "
     alerts.id, alerts.key, alerts.rule_id, coalesce(rules.definition ->> 'name', ''),
@@ -112,6 +115,15 @@ struct Told {
     sent_at: Option<i64>,
     next_attempt_at: Option<i64>,
     error: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AlertedHost {
+    host: String,
+    /// Tickets that are not resolved.
+    number: i64,
+    /// `low`, `medium`, `high` or `critical`.
+    worst: String,
 }
 
 /// Tickets that are not resolved; the priorities count both kinds.
@@ -265,6 +277,28 @@ pub(crate) async fn counts(pool: &Pool) -> Result<Counts> {
         medium: row.get(4),
         low: row.get(5),
     })
+}
+
+pub(crate) async fn by_host(pool: &Pool) -> Result<Vec<AlertedHost>> {
+    // Words of priorities have no order of their own.
+    let sql = "
+        SELECT host_id, number, (ARRAY['low', 'medium', 'high', 'critical'])[worst]
+        FROM (
+            SELECT host_id, count(*) AS number,
+                   max(array_position(ARRAY['low', 'medium', 'high', 'critical'], priority))
+                       AS worst
+            FROM alerts
+            WHERE status <> 'resolved' AND host_id IS NOT NULL
+            GROUP BY host_id
+            ORDER BY worst DESC, number DESC
+            LIMIT $1
+        ) AS worst
+        ORDER BY host_id";
+    let client = connection(pool).await?;
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query(&statement, &[&ALERTED_HOSTS_MAX]).await;
+    let read = |row: &Row| AlertedHost { host: row.get(0), number: row.get(1), worst: row.get(2) };
+    Ok(rows.context("cannot read which hosts have tickets")?.iter().map(read).collect())
 }
 
 /// One ticket and all that is known of it.

@@ -15,6 +15,9 @@ use crate::logic::alerts::bad;
 /// What one alert worker can look after at once.
 pub(crate) const CHANNELS_MAX: i64 = 250;
 
+/// Rules whose names are told: a sentence that somebody reads.
+const NAMES_MAX: usize = 10;
+
 /// What a channel is read as; see [`read_channel`].
 const CHANNELS: &str = "
     SELECT channels.id, channels.name, channels.kind,
@@ -158,7 +161,7 @@ pub(crate) async fn replace(
     let transaction = client.transaction().await?;
     take_turns(&transaction, "channels").await?;
     let sql = "
-        SELECT version, definition || jsonb_build_object('kind', kind), secrets
+        SELECT version, definition || jsonb_build_object('kind', kind), secrets, enabled
         FROM channels WHERE id = $1 FOR NO KEY UPDATE";
     let row = transaction.query_opt(sql, &[&id]).await.context("cannot read a channel")?;
     let Some(row) = row else { return Ok(Err(Unwritten::NotThere(CHANNEL))) };
@@ -166,6 +169,13 @@ pub(crate) async fn replace(
         return Ok(Err(Unwritten::Stale(CHANNEL)));
     }
     if let Err(unwritten) = check_name(&transaction, wanted.name, id).await? {
+        return Ok(Err(unwritten));
+    }
+    // Whoever named it before this was so can still change the rest of it.
+    if row.get(3)
+        && !wanted.enabled
+        && let Err(unwritten) = check_unnamed(&transaction, id).await?
+    {
         return Ok(Err(unwritten));
     }
     let replaced = replaced(&mut wanted.definition, &row.get(1), row.get(2), key, seal);
@@ -232,14 +242,8 @@ async fn check_name(transaction: &Transaction<'_>, name: &str, own: i64) -> Writ
     Ok(Err(bad("name", "there is a channel of this name already").into()))
 }
 
-/// With its notifications. One that a rule names stays: that rule would tell nobody.
-pub(crate) async fn remove(pool: &Pool, id: i64) -> Written<()> {
-    let mut client = connection(pool).await?;
-    let transaction = client.transaction().await?;
-    let lock = "SELECT FROM channels WHERE id = $1 FOR UPDATE";
-    if transaction.query_opt(lock, &[&id]).await.context("cannot read a channel")?.is_none() {
-        return Ok(Err(Unwritten::NotThere(CHANNEL)));
-    }
+/// A rule that names a channel which sends nothing would tell nobody.
+async fn check_unnamed(transaction: &Transaction<'_>, id: i64) -> Written<()> {
     let sql = "
         SELECT definition ->> 'name' FROM rules
         WHERE deleted_at IS NULL AND (
@@ -250,12 +254,29 @@ pub(crate) async fn remove(pool: &Pool, id: i64) -> Written<()> {
             )
         )
         ORDER BY id
-        LIMIT 5";
-    let rows = transaction.query(sql, &[&id]).await.context("cannot read the rules")?;
-    if !rows.is_empty() {
-        let names: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-        let reason = format!("rules name this channel: {}", names.join(", "));
-        return Ok(Err(Unwritten::Conflict(reason)));
+        LIMIT $2";
+    let limit = NAMES_MAX as i64 + 1;
+    let rows = transaction.query(sql, &[&id, &limit]).await.context("cannot read the rules")?;
+    let mut names: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    if names.is_empty() {
+        return Ok(Ok(()));
+    }
+    if names.len() > NAMES_MAX {
+        names[NAMES_MAX] = "and others";
+    }
+    Ok(Err(Unwritten::Conflict(format!("rules name this channel: {}", names.join(", ")))))
+}
+
+/// With its notifications. One that a rule names stays.
+pub(crate) async fn remove(pool: &Pool, id: i64) -> Written<()> {
+    let mut client = connection(pool).await?;
+    let transaction = client.transaction().await?;
+    let lock = "SELECT FROM channels WHERE id = $1 FOR UPDATE";
+    if transaction.query_opt(lock, &[&id]).await.context("cannot read a channel")?.is_none() {
+        return Ok(Err(Unwritten::NotThere(CHANNEL)));
+    }
+    if let Err(unwritten) = check_unnamed(&transaction, id).await? {
+        return Ok(Err(unwritten));
     }
     transaction
         .execute("DELETE FROM channels WHERE id = $1", &[&id])

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::connection;
 use super::written::{Unwritten, Written, wake_alerting};
+use crate::logic::address::server_of;
 
 const COLUMNS: &str = "
     version, url, interval_s, (extract(epoch FROM updated_at) * 1000)::bigint, updated_by,
@@ -17,15 +18,28 @@ const COLUMNS: &str = "
 pub(crate) struct Deadman {
     /// 0 where nobody has set anything yet.
     version: i64,
-    /// Null: nobody is told.
+    /// Null: nobody is told. Whoever is no administrator is shown its server alone: who knows the
+    /// whole can pretend to be alive.
     url: Option<String>,
     interval_s: i32,
     updated_at: Option<i64>,
     updated_by: Option<String>,
-    /// When it was answered last.
+    /// When it was asked last, whatever came of that.
     last_at: Option<i64>,
-    /// What was wrong since.
+    /// What was wrong with that; null where it was answered.
     last_error: Option<String>,
+}
+
+impl Deadman {
+    /// For those who may not set it. An error may repeat the address.
+    #[must_use]
+    pub(crate) fn without_address(self) -> Self {
+        let last_error = match (&self.url, self.last_error) {
+            (Some(url), Some(error)) => Some(error.replace(url.as_str(), "the address")),
+            (_, error) => error,
+        };
+        Self { url: self.url.as_deref().map(server_of), last_error, ..self }
+    }
 }
 
 pub(crate) async fn read(pool: &Pool) -> Result<Deadman> {

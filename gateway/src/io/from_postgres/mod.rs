@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod alert_summary;
 pub(crate) mod alerts;
 pub(crate) mod backtest;
+pub(crate) mod central;
 pub(crate) mod channels;
 pub(crate) mod connection;
 pub(crate) mod custom;

@@ -16,6 +16,8 @@ use super::written::{Unwritten, Written, wake_alerting};
 
 const NOTIFICATION: &str = "notification";
 
+const SWITCHED_OFF: &str = "the channel is switched off: nothing is sent there";
+
 /// What a notification is read as; see [`read_notification`].
 const NOTIFICATIONS: &str = "
     SELECT told.id, told.channel_id, channels.name, told.kind, told.state, told.attempts,
@@ -109,8 +111,7 @@ pub(crate) async fn test(pool: &Pool, channel: i64, now: i64) -> Written<i64> {
     let row = transaction.query_opt(sql, &[&channel]).await.context("cannot read a channel")?;
     let Some(row) = row else { return Ok(Err(Unwritten::NotThere("channel"))) };
     if !row.get::<_, bool>(1) {
-        let reason = "the channel is switched off: nothing is sent there".to_owned();
-        return Ok(Err(Unwritten::Conflict(reason)));
+        return Ok(Err(Unwritten::Conflict(SWITCHED_OFF.to_owned())));
     }
     let sql = "
         SELECT FROM notifications WHERE channel_id = $1 AND state = 'pending' AND kind = $2
@@ -139,17 +140,20 @@ pub(crate) async fn handle(pool: &Pool, id: i64, deed: Deed, by: &str) -> Writte
     let mut client = connection(pool).await?;
     let transaction = client.transaction().await?;
     let sql = "
-        SELECT state, alert_ids, channels.name
+        SELECT state, alert_ids, channels.name, channels.enabled
         FROM notifications AS told
         JOIN channels ON channels.id = told.channel_id
         WHERE told.id = $1
-        FOR UPDATE OF told";
+        FOR UPDATE OF told FOR SHARE OF channels";
     let row = transaction.query_opt(sql, &[&id]).await.context("cannot read a notification")?;
     let Some(row) = row else { return Ok(Err(Unwritten::NotThere(NOTIFICATION))) };
     let state: &str = row.get(0);
     if state != "dead" {
         let reason = format!("notification {id} is {state}, not dead");
         return Ok(Err(Unwritten::Conflict(reason)));
+    }
+    if deed == Deed::Retry && !row.get::<_, bool>(3) {
+        return Ok(Err(Unwritten::Conflict(SWITCHED_OFF.to_owned())));
     }
     carry_out(&transaction, id, deed).await?;
     let (tickets, channel): (Vec<i64>, &str) = (row.get(1), row.get(2));

@@ -1,5 +1,7 @@
 //! Rules and their versions. What a rule means is in `muster_alerts`.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use deadpool_postgres::{Pool, Transaction};
 use muster_alerts::RuleDefinition;
@@ -251,14 +253,17 @@ async fn locked(transaction: &Transaction<'_>, id: i64) -> Result<Option<(i64, R
     Ok(Some((row.get(0), definition)))
 }
 
-/// A channel that is named cannot be deleted meanwhile.
+/// A channel that is named cannot be deleted or switched off meanwhile.
 async fn check_channels(transaction: &Transaction<'_>, definition: &RuleDefinition) -> Written<()> {
     let named = channels_of(definition);
     let ids: Vec<i64> = named.iter().map(|(_, id)| *id).collect();
-    let sql = "SELECT id FROM channels WHERE id = ANY($1) ORDER BY id FOR KEY SHARE";
+    let sql = "SELECT id, enabled FROM channels WHERE id = ANY($1) ORDER BY id FOR SHARE";
     let rows = transaction.query(sql, &[&ids]).await.context("cannot read the channels")?;
-    let known: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
-    let missing = named.iter().find(|(_, id)| !known.contains(id));
-    Ok(missing
-        .map_or(Ok(()), |(field, id)| Err(bad(field, format!("there is no channel {id}")).into())))
+    let known: BTreeMap<i64, bool> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let trouble = named.iter().find_map(|(field, id)| match known.get(id) {
+        Some(true) => None,
+        Some(false) => Some(bad(field, format!("channel {id} is switched off"))),
+        None => Some(bad(field, format!("there is no channel {id}"))),
+    });
+    Ok(trouble.map_or(Ok(()), |trouble| Err(trouble.into())))
 }

@@ -3,23 +3,16 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Pool, Transaction};
 use muster_alerts::{Rule, RuleDefinition, Selector};
 use muster_schemas::HostId;
 use muster_schemas::conditions::Condition;
 use muster_schemas::configuration::CONDITIONS_MAX;
+use tokio_postgres::Row;
 use tokio_postgres::types::Json;
-use tokio_postgres::{Row, Transaction};
 use tracing::warn;
 
 use super::connection;
-
-/// What an agent is told of the rules.
-pub(crate) struct HostConditions {
-    /// Of the rules or the host's labels, whichever changed last; 0 where neither ever did.
-    pub(crate) version: i64,
-    pub(crate) conditions: Vec<Condition>,
-}
 
 /// To be called by whoever writes rules, in the same transaction: agents are to ask again.
 pub(crate) async fn rules_changed(transaction: &Transaction<'_>) -> Result<()> {
@@ -31,27 +24,19 @@ pub(crate) async fn rules_changed(transaction: &Transaction<'_>) -> Result<()> {
 }
 
 /// The conditions of the rules that are in force for a host.
-pub(crate) async fn of_host(pool: &Pool, host: &HostId) -> Result<HostConditions> {
-    // One statement, so that the version is that of the rules which are read.
+pub(crate) async fn of_host(snapshot: &Transaction<'_>, host: &HostId) -> Result<Vec<Condition>> {
+    let sql = "SELECT coalesce(labels, '{}') FROM hosts WHERE id = $1";
+    let statement = snapshot.prepare_cached(sql).await?;
+    let row = snapshot.query_opt(&statement, &[&host.as_str()]).await;
+    let labels = row
+        .context("cannot read the labels of a host")?
+        .map_or_else(BTreeMap::new, |row| serde_json::from_value(row.get(0)).unwrap_or_default());
     let sql = "
-        SELECT greatest(rule_changes.version, hosts.labels_version, 0),
-               coalesce(hosts.labels, '{}'), rules.id, rules.version, rules.definition
-        FROM rule_changes
-        LEFT JOIN hosts ON hosts.id = $1
-        LEFT JOIN rules ON rules.deleted_at IS NULL
-        ORDER BY rules.id";
-    let client = connection(pool).await?;
-    let statement = client.prepare_cached(sql).await?;
-    let rows = client
-        .query(&statement, &[&host.as_str()])
-        .await
-        .context("cannot read the rules of a host")?;
-    let version = rows.first().map_or(0, |row| row.get(0));
-    let labels = rows
-        .first()
-        .map_or_else(BTreeMap::new, |row| serde_json::from_value(row.get(1)).unwrap_or_default());
+        SELECT id, version, definition FROM rules WHERE deleted_at IS NULL ORDER BY id";
+    let statement = snapshot.prepare_cached(sql).await?;
+    let rows = snapshot.query(&statement, &[]).await.context("cannot read the rules of a host")?;
     let rules: Vec<Rule> = rows.iter().filter_map(read_rule).collect();
-    Ok(HostConditions { version, conditions: conditions(&rules, host, &labels) })
+    Ok(conditions(&rules, host, &labels))
 }
 
 /// What the rules' version is: it grows with each change of one.
@@ -86,8 +71,8 @@ pub(crate) async fn settle_labels(pool: &Pool) -> Result<Vec<HostId>> {
 }
 
 fn read_rule(row: &Row) -> Option<Rule> {
-    let (id, version) = (row.get::<_, Option<i64>>(2)?, row.get(3));
-    match row.try_get::<_, Json<RuleDefinition>>(4) {
+    let (id, version) = (row.get(0), row.get(1));
+    match row.try_get::<_, Json<RuleDefinition>>(2) {
         Ok(definition) => Some(Rule { id, version, definition: definition.0 }),
         Err(error) => {
             warn!(rule.id = id, %error, "left out a rule that cannot be read");

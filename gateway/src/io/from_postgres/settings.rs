@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Pool, Transaction};
 use muster_schemas::configuration::Settings;
 use muster_schemas::{Channel, HostId};
+use tokio_postgres::Row;
 use tokio_postgres::types::Json;
-use tokio_postgres::{Row, Transaction};
 
 use super::connection;
 use crate::logic::settings::{BadSettings, Scope, check};
@@ -50,22 +50,38 @@ pub(crate) async fn read(pool: &Pool, scope: &Scope) -> Result<StoredSettings> {
     Ok(row.as_ref().map(read_row).unwrap_or_default())
 }
 
-/// What concerns a host, wide and narrow together; the version is that of the newer part.
-pub(crate) async fn of_host(pool: &Pool, host: &HostId) -> Result<(i64, Settings)> {
+/// Of what concerns a host, whichever changed last: its settings, the fleet's, the rules or its
+/// labels, which all draw from the same numbers; 0 where none ever did.
+pub(crate) async fn version_of_host(snapshot: &Transaction<'_>, host: &HostId) -> Result<i64> {
     let sql = "
-        SELECT settings, version FROM agent_settings
+        SELECT greatest(
+            0,
+            (SELECT max(version) FROM agent_settings WHERE scope IN ($1, $2)),
+            (SELECT version FROM rule_changes),
+            (SELECT labels_version FROM hosts WHERE id = $2)
+        )";
+    let statement = snapshot.prepare_cached(sql).await?;
+    let row = snapshot
+        .query_one(&statement, &[&FLEET, &host.as_str()])
+        .await
+        .context("cannot read how new the settings of a host are")?;
+    Ok(row.get(0))
+}
+
+/// What is set for a host, wide and narrow together.
+pub(crate) async fn of_host(snapshot: &Transaction<'_>, host: &HostId) -> Result<Settings> {
+    let sql = "
+        SELECT settings FROM agent_settings
         WHERE scope IN ($1, $2)
         ORDER BY scope <> $1";
-    let client = connection(pool).await?;
-    let statement = client.prepare_cached(sql).await?;
-    let rows = client
+    let statement = snapshot.prepare_cached(sql).await?;
+    let rows = snapshot
         .query(&statement, &[&FLEET, &host.as_str()])
         .await
         .context("cannot read the settings of a host")?;
-    let none = (0, Settings::default());
-    Ok(rows.iter().fold(none, |(version, wide), row| {
+    Ok(rows.iter().fold(Settings::default(), |wide, row| {
         let narrow: Json<Settings> = row.get(0);
-        (version.max(row.get(1)), wide.merged(&narrow.0))
+        wide.merged(&narrow.0)
     }))
 }
 

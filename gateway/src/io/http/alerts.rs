@@ -15,7 +15,7 @@ use super::metrics::{TIME_MS_MAX, read_time};
 use super::rules::number;
 use super::{App, Gateway, Problem, ProblemBody};
 use crate::io::from_postgres::alert_summary::{self, By, SummaryRow};
-use crate::io::from_postgres::alerts::{self, Alert, AlertFilter, Counts, Details};
+use crate::io::from_postgres::alerts::{self, Alert, AlertFilter, AlertedHost, Counts, Details};
 use crate::io::from_postgres::written::Unwritten;
 use crate::logic::alerts::{bad, label, priorities, statuses, text};
 use crate::logic::steps::Range;
@@ -89,6 +89,15 @@ pub(super) struct Summary {
     to: i64,
     /// The largest count first, at most 200.
     items: Vec<SummaryRow>,
+    /// Of all tickets of this time, also of those whose rows are not listed.
+    total: SummaryRow,
+}
+
+/// How a host fares.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AlertedHosts {
+    /// Hosts that have any, in the order of their ids.
+    items: Vec<AlertedHost>,
 }
 
 /// Tickets, a page at a time.
@@ -145,6 +154,16 @@ pub(super) async fn counts(State(gateway): State<App>) -> Result<Answer<Counts>,
     Ok(Answer(alerts::counts(&gateway.pool).await?))
 }
 
+/// Which hosts have tickets that are not resolved, how many, and how bad the worst is. All of them:
+/// for the marks in a list of hosts.
+#[utoipa::path(
+    get, path = "/alerts/hosts", tag = "alerts",
+    responses((status = 200, body = AlertedHosts), (status = 401, body = ProblemBody))
+)]
+pub(super) async fn by_host(State(gateway): State<App>) -> Result<Answer<AlertedHosts>, Problem> {
+    Ok(Answer(AlertedHosts { items: alerts::by_host(&gateway.pool).await? }))
+}
+
 /// One ticket, with what happened to it and who was told.
 #[utoipa::path(
     get, path = "/alerts/{id}", tag = "alerts",
@@ -188,6 +207,6 @@ pub(super) async fn summary(
     };
     let at = present(query.at.as_deref()).map(|text| read_time("at", text)).transpose()?;
     let range = alert_summary::period(&gateway.pool, unit, at.unwrap_or_else(now_ms)).await?;
-    let items = alert_summary::summary(&gateway.pool, range, by).await?;
-    Ok(Answer(Summary { from: range.from, to: range.to, items }))
+    let (total, items) = alert_summary::summary(&gateway.pool, range, by).await?;
+    Ok(Answer(Summary { from: range.from, to: range.to, items, total }))
 }

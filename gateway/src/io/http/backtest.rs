@@ -8,6 +8,7 @@ use axum::extract::State;
 use muster_alerts::backtest::{EPISODES_MAX, Episode};
 use muster_alerts::{RuleDefinition, Selector};
 use muster_runtime::now_ms;
+use muster_schemas::HostId;
 use muster_schemas::retention::{DAY_MS, horizon};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -143,6 +144,7 @@ pub(super) async fn run(
     let (begun, now) = (Instant::now(), now_ms());
     let range = read_range(draft.from, draft.to, now)?;
     let definition = read(draft.definition)?;
+    let asked = checked_hosts(draft.hosts)?;
     let Some(wanted) = Wanted::of(definition.condition.metric()) else {
         return Err(without_samples(&definition).into());
     };
@@ -150,7 +152,7 @@ pub(super) async fn run(
         let detail = format!("{AT_ONCE} backtests are under way: try again in a moment");
         return Err(Problem::too_many(detail, RETRY_AFTER_S));
     };
-    let mut hosts = hosts(&gateway, &definition, draft.hosts).await?;
+    let mut hosts = hosts(&gateway, &definition, asked).await?;
     let hosts_selected = hosts.len();
     hosts.truncate(HOSTS_MAX);
     let run = Run {
@@ -184,7 +186,7 @@ pub(super) const LISTED_MAX: usize = EPISODES_MAX;
 
 fn read_range(from: Option<i64>, to: Option<i64>, now: i64) -> Result<Range, BadSettings> {
     let to = to.unwrap_or(now).min(now);
-    let from = from.unwrap_or(to - RANGE_MS);
+    let from = from.unwrap_or(to.saturating_sub(RANGE_MS));
     if from < 0 || from >= to {
         return Err(bad("from", format!("it is {from}, which is not before the end, {to}")));
     }
@@ -202,14 +204,23 @@ fn without_samples(definition: &RuleDefinition) -> BadSettings {
     bad("condition.metric", format!("no samples of {metric} are stored, so it cannot be tested"))
 }
 
+fn checked_hosts(asked: Option<Vec<String>>) -> Result<Option<Vec<String>>, BadSettings> {
+    let Some(asked) = asked else { return Ok(None) };
+    if asked.len() > HOSTS_MAX {
+        return Err(bad("hosts", format!("it has more than {HOSTS_MAX} hosts")));
+    }
+    let wrong = asked.iter().position(|name| name.parse::<HostId>().is_err());
+    match wrong {
+        Some(index) => Err(bad(&format!("hosts[{index}]"), "it is no id of a host")),
+        None => Ok(Some(asked)),
+    }
+}
+
 async fn hosts(
     gateway: &Gateway,
     definition: &RuleDefinition,
     asked: Option<Vec<String>>,
 ) -> Result<Vec<TestedHost>, Problem> {
-    if asked.as_ref().is_some_and(|asked| asked.len() > HOSTS_MAX) {
-        return Err(bad("hosts", format!("it has more than {HOSTS_MAX} hosts")).into());
-    }
     let selector = Selector::parse(&definition.selector)
         .map_err(|invalid| bad("selector", invalid.to_string()))?;
     Ok(selected_hosts(&gateway.pool, &selector, asked.as_deref()).await?)
@@ -230,9 +241,25 @@ mod tests {
             "the future has no samples"
         );
         assert!(read_range(Some(day(92)), None, now).is_ok());
-        for (from, to) in [(day(93), now), (now, now), (-1, DAY_MS)] {
+        for (from, to) in [(day(93), now), (now, now), (-1, DAY_MS), (i64::MAX, now)] {
             let bad = read_range(Some(from), Some(to), now).unwrap_err();
             assert_eq!(bad.field.as_deref(), Some("from"), "{from}");
+        }
+        let never = read_range(None, Some(i64::MIN), now).unwrap_err();
+        assert_eq!(never.field.as_deref(), Some("from"));
+    }
+
+    #[test]
+    fn hosts_are_named_by_what_can_be_an_id() {
+        let asked = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(checked_hosts(Some(asked(&["web-1"]))).unwrap(), Some(asked(&["web-1"])));
+        assert_eq!(checked_hosts(None).unwrap(), None);
+        let many: Vec<&str> = vec!["a"; 201];
+        for (names, field) in
+            [(&["web-1", "a\0"][..], "hosts[1]"), (&["*"], "hosts[0]"), (&many, "hosts")]
+        {
+            let bad = checked_hosts(Some(asked(names))).unwrap_err();
+            assert_eq!(bad.field.as_deref(), Some(field));
         }
     }
 }

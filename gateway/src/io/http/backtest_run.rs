@@ -2,8 +2,9 @@
 //! that is, is decided in `logic::backtest`; who is under way at once, by the caller.
 //!
 //! A rule about single hosts is tested host by host, two of them at a time, each in chunks; one
-//! about a group is tested on all of its hosts in one order of time, window by window. So what is
-//! held is a chunk of values, and of what was found the episodes that are listed.
+//! about a group is tested on all of its hosts in one order of time, window by window, which are as
+//! long as what is held at once allows. So what is held is a chunk of values, and of what was found
+//! the episodes that are listed. Judging is left to `backtest_judge`.
 
 use std::time::Instant;
 
@@ -11,24 +12,19 @@ use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use muster_alerts::RuleDefinition;
-use muster_alerts::backtest::{Backtest, Look, Outcome};
+use muster_alerts::backtest::Outcome;
 use muster_schemas::HostId;
 
 use super::backtest::LISTED_MAX;
+use super::backtest_judge::Judge;
 use crate::io::from_postgres::backtest::{Labels, Values, Wanted, hours, values};
 use crate::logic::backtest::{
-    MINUTES_MS, Suspicion, Tally, Teller, chunk_ms, chunks, step_ms, stretches,
+    Suspicion, Tally, VALUES_MAX, chunk_ms, chunks, shorter, step_ms, stretches,
 };
-use crate::logic::plan::HOUR_MS;
 use crate::logic::steps::Range;
 
 /// Connections of one backtest.
 const READS_AT_ONCE: usize = 2;
-
-/// All hosts of a group together: 200 hosts have 144,000 samples in an hour.
-fn window_ms(step_ms: i64) -> i64 {
-    if step_ms < MINUTES_MS { HOUR_MS } else { 12 * HOUR_MS }
-}
 
 pub(super) type TestedHost = (HostId, Labels);
 
@@ -62,6 +58,15 @@ struct Overview {
     instances: usize,
     stretches: Vec<Range>,
     samples: usize,
+}
+
+/// Of all hosts of a group at once.
+enum Window {
+    /// By host and in order of time.
+    Read(Vec<(usize, Values)>),
+    /// Shorter ones have to be read: of this length.
+    TooMuch(i64),
+    NoTime,
 }
 
 /// What was read of it.
@@ -130,7 +135,7 @@ impl Run<'_> {
 
     async fn each(&self, overviews: &[Overview], step_ms: i64) -> Result<Found> {
         let judged = stream::iter(0..overviews.len())
-            .map(|index| self.host(index, &overviews[index].stretches, step_ms));
+            .map(|index| self.host(index, &overviews[index], step_ms));
         let mut judged = judged.buffered(READS_AT_ONCE);
         let mut found = Found { to: self.range.to, ..Found::default() };
         while let Some(Judged { outcome, samples, resolution_ms }) = judged.try_next().await? {
@@ -148,60 +153,51 @@ impl Run<'_> {
     }
 
     /// A host that there was no time for to the end has no outcome.
-    async fn host(&self, index: usize, stretches: &[Range], step_ms: i64) -> Result<Judged> {
-        let (host, labels) = &self.hosts[index];
-        let (mut test, mut teller) = (self.test()?, Teller::default());
-        test.host(host, labels.clone());
+    async fn host(&self, index: usize, overview: &Overview, step_ms: i64) -> Result<Judged> {
+        let mut judge = Judge::new(&self.definition, &self.hosts[index..=index])?;
         let mut judged = Judged::default();
-        for part in chunks(stretches, chunk_ms(step_ms)) {
+        for part in chunks(&overview.stretches, chunk_ms(step_ms, overview.instances)) {
             if self.is_late() {
                 return Ok(judged);
             }
-            let values = self.values(host, part, step_ms).await?;
+            let values = self.values(&self.hosts[index].0, part, step_ms).await?;
             judged.count(&values);
-            for look in teller.looks(&values.lines(), values.step_ms) {
-                test.look(host, &look);
-            }
+            judge = judge.judged(vec![(0, values)]).await?;
         }
-        judged.outcome = Some(test.finish());
+        judged.outcome = Some(judge.finish());
         Ok(judged)
     }
 
     async fn group(&self, overviews: &[Overview], step_ms: i64) -> Result<Found> {
-        let mut test = self.test()?;
-        for (host, labels) in &self.hosts[..overviews.len()] {
-            test.host(host, labels.clone());
-        }
-        let mut tellers: Vec<Teller> = overviews.iter().map(|_| Teller::default()).collect();
+        let mut judge = Judge::new(&self.definition, &self.hosts[..overviews.len()])?;
         let mut found = Found { hosts: overviews.len(), to: self.range.to, ..Found::default() };
-        for window in chunks(&[self.range], window_ms(step_ms)) {
-            if self.is_late() {
-                (found.to, found.is_partial) = (window.from, true);
-                break;
-            }
-            let mut looks: Vec<(i64, usize, Look)> = Vec::new();
-            for (index, values) in self.window(overviews, window, step_ms).await? {
-                found.samples += values.count();
-                found.resolution_ms = found.resolution_ms.max(values.resolution_ms());
-                let told = tellers[index].looks(&values.lines(), values.step_ms);
-                looks.extend(told.into_iter().map(|look| (look.at, index, look)));
-            }
-            looks.sort_by_key(|(at, index, _)| (*at, *index));
-            for (_, index, look) in &looks {
-                test.look(&self.hosts[*index].0, look);
+        let instances = overviews.iter().map(|overview| overview.instances).sum();
+        let mut window_ms = chunk_ms(step_ms, instances);
+        let mut from = self.range.from;
+        while from < self.range.to {
+            let window = Range { from, to: (from + window_ms).min(self.range.to) };
+            match self.window(overviews, window, step_ms).await? {
+                Window::Read(values) => {
+                    for (_, values) in &values {
+                        found.samples += values.count();
+                        found.resolution_ms = found.resolution_ms.max(values.resolution_ms());
+                    }
+                    judge = judge.judged(values).await?;
+                    from = window.to;
+                }
+                Window::TooMuch(half) => window_ms = half,
+                Window::NoTime => {
+                    (found.to, found.is_partial) = (from, true);
+                    break;
+                }
             }
         }
-        found.tally.add(test.finish(), LISTED_MAX);
+        found.tally.add(judge.finish(), LISTED_MAX);
         Ok(found)
     }
 
-    /// What has to be read closely in a window, by host and in order of time.
-    async fn window(
-        &self,
-        overviews: &[Overview],
-        window: Range,
-        step_ms: i64,
-    ) -> Result<Vec<(usize, Values)>> {
+    /// What has to be read closely in a window, of all hosts.
+    async fn window(&self, overviews: &[Overview], window: Range, step_ms: i64) -> Result<Window> {
         let inside = |stretch: &Range| {
             let (from, to) = (stretch.from.max(window.from), stretch.to.min(window.to));
             (from < to).then_some(Range { from, to })
@@ -213,15 +209,25 @@ impl Run<'_> {
                 overview.stretches.iter().filter_map(inside).map(move |part| (index, part))
             })
             .collect();
-        let read = stream::iter(parts).map(|(index, part)| async move {
+        let reads = stream::iter(parts).map(|(index, part)| async move {
+            if self.is_late() {
+                return anyhow::Ok(None);
+            }
             let host = &self.hosts[index].0;
-            anyhow::Ok((index, self.values(host, part, step_ms).await?))
+            Ok(Some((index, self.values(host, part, step_ms).await?)))
         });
-        read.buffered(READS_AT_ONCE).try_collect().await
-    }
-
-    fn test(&self) -> Result<Backtest> {
-        Ok(Backtest::new(&self.definition)?)
+        let mut reads = reads.buffered(READS_AT_ONCE);
+        let (mut held, mut count) = (Vec::new(), 0);
+        while let Some(read) = reads.try_next().await? {
+            let Some((index, values)) = read else { return Ok(Window::NoTime) };
+            count += values.count();
+            held.push((index, values));
+            // There are more instances than the hours told of, or samples are taken more often.
+            if let Some(half) = shorter(window.to - window.from).filter(|_| count > VALUES_MAX) {
+                return Ok(Window::TooMuch(half));
+            }
+        }
+        Ok(Window::Read(held))
     }
 
     async fn values(&self, host: &HostId, part: Range, step_ms: i64) -> Result<Values> {

@@ -20,6 +20,7 @@ use crate::io::from_postgres::channels::{self, ChannelRow, Wanted};
 use crate::io::from_postgres::notifications;
 use crate::io::from_postgres::written::Unwritten;
 use crate::logic::alerts::bad;
+use crate::logic::body::without_nul;
 use crate::logic::settings::BadSettings;
 
 /// In lists it has to fit on a line.
@@ -171,7 +172,8 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Answer(channel(&gateway, id).await?)))
 }
 
-/// Change a channel. Refused where somebody has changed it since the given `version`.
+/// Change a channel. Refused where somebody has changed it since the given `version`, and where it
+/// would be switched off while a rule names it.
 /// Administrators only.
 #[utoipa::path(
     put, path = "/channels/{id}", tag = "alerts", request_body = ChangedChannel,
@@ -265,6 +267,7 @@ fn read(kind: Option<String>, mut definition: Value) -> Result<Definition, BadSe
             return Err(bad("kind", "it is another in the definition"));
         }
     }
+    without_nul(&definition)?;
     Ok(Definition::parse(&definition)?)
 }
 
@@ -293,6 +296,13 @@ mod tests {
             (Some("pigeon"), topic(), "kind"),
             (Some("ntfy"), json!({}), "topic"),
             (None, json!([]), "definition"),
+            (None, json!({ "kind": "telegram", "token": "a", "chat_id": "1\0" }), "chat_id"),
+            (None, json!({ "kind": "webhook", "url": "https://a/", "template": "\0" }), "template"),
+            (
+                None,
+                json!({ "kind": "email", "host": "a", "from": "a@b.c", "to": ["a@b.c", "\0"] }),
+                "to[1]",
+            ),
         ] {
             let bad = read(kind.map(str::to_owned), definition.clone()).unwrap_err();
             assert_eq!(bad.field.as_deref(), Some(field), "{definition}: {bad}");

@@ -1,8 +1,8 @@
 //! The dead-man's switch: an address that is asked for as long as Muster is alive, so that its own
 //! death is noticed elsewhere.
 
-use axum::Json as Answer;
 use axum::extract::State;
+use axum::{Extension, Json as Answer};
 use muster_alerts::channel::Definition;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,6 +13,7 @@ use super::body::Named;
 use super::extract::Admin;
 use super::{App, Problem, ProblemBody};
 use crate::io::from_postgres::deadman::{self, Deadman};
+use crate::io::tokens::Claims;
 use crate::logic::alerts::bad;
 use crate::logic::settings::BadSettings;
 
@@ -33,13 +34,17 @@ pub(super) struct NewDeadman {
     interval_s: Option<i32>,
 }
 
-/// The dead-man's switch.
+/// The dead-man's switch. Whoever is no administrator sees no more of the address than its server.
 #[utoipa::path(
     get, path = "/deadman", tag = "alerts",
     responses((status = 200, body = Deadman), (status = 401, body = ProblemBody))
 )]
-pub(super) async fn read(State(gateway): State<App>) -> Result<Answer<Deadman>, Problem> {
-    Ok(Answer(deadman::read(&gateway.pool).await?))
+pub(super) async fn read(
+    State(gateway): State<App>,
+    Extension(claims): Extension<Claims>,
+) -> Result<Answer<Deadman>, Problem> {
+    let stored = deadman::read(&gateway.pool).await?;
+    Ok(Answer(if claims.role == "admin" { stored } else { stored.without_address() }))
 }
 
 /// Set the dead-man's switch. Refused where somebody has changed it since the given `version`.

@@ -4,6 +4,7 @@ mod agent;
 mod alerts;
 mod auth;
 mod backtest;
+mod backtest_judge;
 mod backtest_run;
 mod body;
 mod channels;

@@ -82,7 +82,8 @@ pub(super) async fn one(
     Ok(Answer(found.ok_or(Unwritten::NotThere("notification"))?))
 }
 
-/// Try a dead notification again, for another day. Administrators only.
+/// Try a dead notification again, for another day; not while its channel is switched off.
+/// Administrators only.
 #[utoipa::path(
     post, path = "/notifications/{id}/retry", tag = "alerts",
     params(("id" = i64, Path, description = "Notification id")),

@@ -87,6 +87,7 @@ fn alerting() -> OpenApiRouter<App> {
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::counts))
         .routes(routes!(alerts::summary))
+        .routes(routes!(alerts::by_host))
         .routes(routes!(alerts::one))
         .routes(routes!(ticket_deeds::acknowledge))
         .routes(routes!(ticket_deeds::unacknowledge))
