@@ -121,12 +121,12 @@ export class AlertService {
     const hasNews = this.firstNewsAt !== null;
     this.firstNewsAt = null;
     try {
-      const { counts, items } = await this.api.activeAlerts(null, fetching.signal);
+      const [{ counts, items }, marks] = await Promise.all([this.api.activeAlerts(null, fetching.signal), this.api.alertHosts(fetching.signal)]);
       if (fetching.signal.aborted) return;
-      const text = JSON.stringify([counts, items]);
+      const text = JSON.stringify([counts, items, marks.items]);
       const differs = this.last !== null && this.last !== text;
       this.last = text;
-      this.store.set({ counts, hosts: byHost(items), revision: this.store.get().revision + Number(hasNews || differs) });
+      this.store.set({ counts, hosts: byHost(marks.items), revision: this.store.get().revision + Number(hasNews || differs) });
       this.tell(items);
       this.fetching = null;
       this.fetchIn(this.firstNewsAt === null ? POLL_MS : QUIET_MS);

@@ -1,7 +1,7 @@
 // The REST calls of alerting, each named after what it fetches or does. Leaves out when to call them;
 // the hooks in `app/` decide that.
 import { Caller } from './caller';
-import { parseAcknowledged, parseAlertPage, parseSummary, parseTicket, type Acknowledged, type AlertPage, type Summary, type Ticket } from './contract-alerts';
+import { parseAcknowledged, parseAlertPage, parseHostMarks, parseSummary, parseTicket, type Acknowledged, type AlertPage, type HostMark, type Summary, type Ticket } from './contract-alerts';
 import {
   parseChannel,
   parseChannels,
@@ -34,7 +34,7 @@ import {
 /** Some screens of tickets. */
 export const ALERTS_PER_PAGE = 50;
 
-/** As many as are marked in the list of hosts; the answer to one call. */
+/** The most the gateway gives in one answer. */
 const ACTIVE_MAX = 500;
 
 /** A month of samples of two hundred hosts is read for it. */
@@ -78,6 +78,11 @@ export class AlertApi extends Caller {
   activeAlerts(host: string | null, signal?: AbortSignal): Promise<AlertPage> {
     const query = new URLSearchParams({ status: 'active', limit: String(ACTIVE_MAX), ...(host !== null && { host }) });
     return this.get(`/alerts?${query}`, parseAlertPage, signal);
+  }
+
+  /** Of every host that has any, however many tickets there are. */
+  alertHosts(signal?: AbortSignal): Promise<{ items: HostMark[] }> {
+    return this.get('/alerts/hosts', parseHostMarks, signal);
   }
 
   ticket(id: number, signal?: AbortSignal): Promise<Ticket> {

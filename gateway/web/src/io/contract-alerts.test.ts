@@ -2,7 +2,7 @@
 // missing or strange.
 import { expect, it } from 'vitest';
 import { alert } from '../logic/testing-alerts';
-import { parseAlertNews, parseAlertPage, parseSummary, parseTicket } from './contract-alerts';
+import { parseAlertNews, parseAlertPage, parseHostMarks, parseSummary, parseTicket } from './contract-alerts';
 
 const counts = { open: 1, acknowledged: 0, critical: 1, high: 0, medium: 0, low: 0 };
 
@@ -41,6 +41,12 @@ it('names what is wrong within a ticket', () => {
 it('reads what an event says of a ticket, also where it says little', () => {
   expect(parseAlertNews({ id: 4, key: 'k', title: 't', priority: 'critical', status: 'open' })).toEqual({ id: 4, title: 't', priority: 'critical', status: 'open' });
   expect(parseAlertNews({})).toEqual({ id: null, title: '', priority: null, status: '' });
+});
+
+it('reads the marks of hosts, and none of a priority it does not know', () => {
+  const marks = { items: [{ host: 'web-1', number: 3, worst: 'high' }] };
+  expect(parseHostMarks(marks)).toEqual(marks);
+  expect(() => parseHostMarks({ items: [{ host: 'web-1', number: 3, worst: 'urgent' }] })).toThrow('items[0].worst is "urgent"');
 });
 
 it('reads a summary by rule or by host', () => {

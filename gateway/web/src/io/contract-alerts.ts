@@ -118,6 +118,13 @@ export interface Summary {
   items: SummaryRow[];
 }
 
+/** Of one host: how many tickets are not resolved, and the worst of them. */
+export interface HostMark {
+  host: string;
+  number: number;
+  worst: Priority;
+}
+
 /** What became of many at once. */
 export interface Acknowledged {
   done: number;
@@ -211,6 +218,8 @@ export const parseSummary: Parse<Summary> = shape<Summary>({
     }),
   ),
 });
+
+export const parseHostMarks: Parse<{ items: HostMark[] }> = shape<{ items: HostMark[] }>({ items: list(shape<HostMark>({ host: str, number: int, worst: priority })) });
 
 export const parseAcknowledged: Parse<Acknowledged> = shape<Acknowledged>({ done: int, refused: list(shape<{ id: number; reason: string }>({ id: int, reason: str })) });
 

@@ -99,12 +99,9 @@ it.each([
   expect(placeOfKey(key)).toEqual(place);
 });
 
-it('counts what is not resolved by host and keeps the worst', () => {
-  const hosts = byHost([alert({ priority: 'low' }), alert({ priority: 'high' }), alert({ host_id: null }), alert({ host_id: 'db-1', priority: 'medium' })]);
-  expect([...hosts]).toEqual([
-    ['web-1', { number: 2, worst: 'high' }],
-    ['db-1', { number: 1, worst: 'medium' }],
-  ]);
+it('finds by host what is not resolved there', () => {
+  const hosts = byHost([{ host: 'web-1', number: 2, worst: 'high' }, { host: 'db-1', number: 1, worst: 'medium' }]);
+  expect([hosts.get('web-1'), hosts.has('db-2'), hosts.size]).toEqual([{ number: 2, worst: 'high' }, false, 2]);
 });
 
 it('acknowledges of what was chosen only what is shown and open', () => {
