@@ -1,7 +1,7 @@
 // The REST calls of alerting, each named after what it fetches or does. Leaves out when to call them;
 // the hooks in `app/` decide that.
 import { Caller } from './caller';
-import { parseAcknowledged, parseAlertPage, parseHostMarks, parseSummary, parseTicket, type Acknowledged, type AlertPage, type HostMark, type Summary, type Ticket } from './contract-alerts';
+import { parseAcknowledged, parseAlertPage, parseHostMarks, parseSummary, parseTicket, type Acknowledged, type AlertPage, type HostMark, type Priority, type Summary, type Ticket } from './contract-alerts';
 import {
   parseChannel,
   parseChannels,
@@ -74,9 +74,9 @@ export class AlertApi extends Caller {
     return this.get(`/alerts?${alertsQuery(wanted, ALERTS_PER_PAGE, cursor)}`, parseAlertPage, signal);
   }
 
-  /** Those that are not resolved, newest first. */
-  activeAlerts(host: string | null, signal?: AbortSignal): Promise<AlertPage> {
-    const query = new URLSearchParams({ status: 'active', limit: String(ACTIVE_MAX), ...(host !== null && { host }) });
+  /** Those that are not resolved, newest first: of a host, or of a priority. */
+  activeAlerts(of: { host: string } | { priority: Priority }, signal?: AbortSignal): Promise<AlertPage> {
+    const query = new URLSearchParams({ status: 'active', limit: String(ACTIVE_MAX), ...of });
     return this.get(`/alerts?${query}`, parseAlertPage, signal);
   }
 

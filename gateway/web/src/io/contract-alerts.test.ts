@@ -2,7 +2,7 @@
 // missing or strange.
 import { expect, it } from 'vitest';
 import { alert } from '../logic/testing-alerts';
-import { parseAlertNews, parseAlertPage, parseHostMarks, parseSummary, parseTicket } from './contract-alerts';
+import { parseAlertPage, parseHostMarks, parseSummary, parseTicket } from './contract-alerts';
 
 const counts = { open: 1, acknowledged: 0, critical: 1, high: 0, medium: 0, low: 0 };
 
@@ -36,11 +36,6 @@ it('names what is wrong within a ticket', () => {
   expect(() => parseTicket({ ...ticket, history: [{ id: 1, at: 2, kind: 'opened', by: 7, detail: {} }] })).toThrow('history[0].by is 7');
   const { unit: _, ...without } = ticket;
   expect(() => parseTicket(without)).toThrow('unit is missing');
-});
-
-it('reads what an event says of a ticket, also where it says little', () => {
-  expect(parseAlertNews({ id: 4, key: 'k', title: 't', priority: 'critical', status: 'open' })).toEqual({ id: 4, title: 't', priority: 'critical', status: 'open' });
-  expect(parseAlertNews({})).toEqual({ id: null, title: '', priority: null, status: '' });
 });
 
 it('reads the marks of hosts, and none of a priority it does not know', () => {

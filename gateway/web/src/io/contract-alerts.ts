@@ -131,14 +131,6 @@ export interface Acknowledged {
   refused: { id: number; reason: string }[];
 }
 
-/** What an event of a ticket says besides its host and time. */
-export interface AlertNews {
-  id: number | null;
-  title: string;
-  priority: Priority | null;
-  status: string;
-}
-
 const priority = oneOf<Priority>(...PRIORITIES);
 
 const alertFields = {
@@ -222,11 +214,3 @@ export const parseSummary: Parse<Summary> = shape<Summary>({
 export const parseHostMarks: Parse<{ items: HostMark[] }> = shape<{ items: HostMark[] }>({ items: list(shape<HostMark>({ host: str, number: int, worst: priority })) });
 
 export const parseAcknowledged: Parse<Acknowledged> = shape<Acknowledged>({ done: int, refused: list(shape<{ id: number; reason: string }>({ id: int, reason: str })) });
-
-/** The detail of an event; what an older or newer worker does not say is absent. */
-export const parseAlertNews: Parse<AlertNews> = shape<AlertNews>({
-  id: optional(nullable(int)),
-  title: absentAs('', str),
-  priority: optional(nullable(priority)),
-  status: absentAs('', str),
-});
