@@ -18,6 +18,7 @@ import {
   type NotificationState,
   type Silence,
   type SilenceDraft,
+  type SilencePage,
 } from './contract-channels';
 import {
   parseBacktest,
@@ -36,6 +37,12 @@ export const ALERTS_PER_PAGE = 50;
 
 /** The most the gateway gives in one answer. */
 const ACTIVE_MAX = 500;
+
+/** As many as there can be that have not ended. */
+const SILENCES_MAX = 1_000;
+
+/** Some screens of those that have. */
+const SILENCES_PER_PAGE = 50;
 
 /** A month of samples of two hundred hosts is read for it. */
 const BACKTEST_TIMEOUT_MS = 120_000;
@@ -144,8 +151,15 @@ export class AlertApi extends Caller {
     return this.ask({ method: 'POST', path: '/rules/backtest', body, signal, timeoutMs: BACKTEST_TIMEOUT_MS }, parseBacktest);
   }
 
-  silences(signal?: AbortSignal): Promise<{ items: Silence[] }> {
-    return this.get('/silences?state=all', parseSilences, signal);
+  /** Those in force and to come: all of them, the gateway takes no more than fit into an answer. */
+  silences(signal?: AbortSignal): Promise<SilencePage> {
+    return this.get(`/silences?state=active&limit=${SILENCES_MAX}`, parseSilences, signal);
+  }
+
+  /** Newest first; nothing removes them, so that they come page by page. */
+  endedSilences(cursor: string | null, signal?: AbortSignal): Promise<SilencePage> {
+    const query = new URLSearchParams({ state: 'ended', limit: String(SILENCES_PER_PAGE), ...(cursor !== null && { cursor }) });
+    return this.get(`/silences?${query}`, parseSilences, signal);
   }
 
   addSilence(draft: SilenceDraft): Promise<Silence> {
