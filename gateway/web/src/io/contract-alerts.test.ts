@@ -44,10 +44,18 @@ it('reads the marks of hosts, and none of a priority it does not know', () => {
   expect(() => parseHostMarks({ items: [{ host: 'web-1', number: 3, worst: 'urgent' }] })).toThrow('items[0].worst is "urgent"');
 });
 
-it('reads a summary by rule or by host', () => {
-  const row = { count: 2, total_s: 60, mean_acknowledge_s: null, mean_resolve_s: 30 };
-  expect(parseSummary({ from: 1, to: 2, items: [{ ...row, rule_id: 1, rule_name: 'CPU', host_id: null }, { ...row, host_id: 'web-1' }] }).items).toEqual([
-    { ...row, rule_id: 1, rule_name: 'CPU', host_id: null },
-    { ...row, rule_id: null, rule_name: null, host_id: 'web-1' },
-  ]);
+it('reads a summary by rule or by host, and the whole of it', () => {
+  const total = { count: 900, total_s: 90_000, mean_acknowledge_s: 12.5, mean_resolve_s: 30 };
+  const row = { count: 2, acknowledged: 0, resolved: 1, total_s: 60, mean_acknowledge_s: null, mean_resolve_s: 30 };
+  const items = [{ ...row, rule_id: 1, rule_name: 'CPU', host_id: null }, { ...row, host_id: 'web-1' }];
+  expect(parseSummary({ from: 1, to: 2, items, total: { ...row, ...total } })).toEqual({
+    from: 1,
+    to: 2,
+    items: [
+      { ...row, rule_id: 1, rule_name: 'CPU', host_id: null },
+      { ...row, rule_id: null, rule_name: null, host_id: 'web-1' },
+    ],
+    total,
+  });
+  expect(() => parseSummary({ from: 1, to: 2, items })).toThrow('total is missing');
 });

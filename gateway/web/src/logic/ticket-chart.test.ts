@@ -1,7 +1,6 @@
-// What a ticket's page shows of its time; and the summary of a week or a month.
+// What a ticket's page shows of its time.
 import { expect, it } from 'vitest';
 import type { Metrics } from '../io/contract';
-import { neighbours, periodWords, summaryQueryOf, summaryViewFrom, totalsOf } from './alert-summary';
 import { alert } from './testing-alerts';
 import { episodeBand, instanceFilter, isDrawn, logSpan, metricData, spanAround } from './ticket-chart';
 
@@ -53,24 +52,4 @@ it.each([
   expect(data.lines.map(({ label }) => label)).toEqual(labels);
   expect(data.lines[0]?.peak !== null).toBe(withPeak);
   expect(metricData(metrics, 'load.one', instanceFilter(pattern)).lines).toEqual([]);
-});
-
-it('keeps in the address which summary is looked at', () => {
-  for (const query of ['', 'period=month', 'by=host&at=5', 'period=month&by=host&at=1700000000000']) {
-    expect(summaryQueryOf(summaryViewFrom(new URLSearchParams(query))).toString()).toBe(query);
-  }
-  expect(summaryViewFrom(new URLSearchParams('period=year&by=moon&at=-1'))).toEqual({ period: 'week', by: 'rule', at: null });
-});
-
-it('goes to the week before, and after only where there is one', () => {
-  const week = { from: Date.UTC(2026, 10, 16), to: Date.UTC(2026, 10, 23), items: [] };
-  expect(neighbours(week, week.to - 1)).toEqual({ before: week.from - 1, after: null });
-  expect(neighbours(week, week.to)).toEqual({ before: week.from - 1, after: week.to });
-  expect(periodWords(week)).toBe('16 Nov – 22 Nov');
-});
-
-it('weighs means by how often they were taken', () => {
-  const row = { rule_id: 1, rule_name: 'a', host_id: null, total_s: 10 };
-  const items = [{ ...row, count: 3, mean_acknowledge_s: 10, mean_resolve_s: null }, { ...row, count: 1, mean_acknowledge_s: 50, mean_resolve_s: null }];
-  expect(totalsOf({ from: 0, to: 1, items })).toEqual({ count: 4, totalS: 20, acknowledgeS: 20, resolveS: null });
 });
