@@ -21,7 +21,7 @@ import {
   titleMark,
   valueWords,
 } from './alerts';
-import { entryWords } from './alert-history';
+import { burialOf, entryWords } from './alert-history';
 import { alert } from './testing-alerts';
 
 const valueSaid = (changes: Partial<Alert>) => `${valueWords(alert(changes))} of ${thresholdWords(alert(changes))}`;
@@ -118,4 +118,10 @@ it('tells what happened to a ticket, also what is new to it', () => {
   expect(said('resolved', null, { how: 'recovered', superseded_by: null })).toBe('Resolved|It recovered.');
   expect(said('resolved', 'ada', {})).toBe('Resolved|');
   expect(said('sent_to_moon', null, { text: 7 })).toBe('Sent to moon|');
+});
+
+it('shows a notification again that was tried again and failed again', () => {
+  const dead = { id: 7, state: 'dead', attempts: 5, error: 'refused', sent_at: null, channel_id: 1, channel: 'chat', kind: 'opened', created_at: 1_000, title: '', alert_ids: [] };
+  expect(burialOf({ ...dead, attempts: 6 })).toBe(burialOf(dead));
+  expect(burialOf({ ...dead, created_at: 2_000 })).not.toBe(burialOf(dead));
 });
