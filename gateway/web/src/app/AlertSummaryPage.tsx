@@ -33,7 +33,7 @@ export function AlertSummaryPage() {
           <Skeleton className="card skeleton-chart" />
         </>
       )}
-      {summary && summary.items.length > 0 && <SummaryFigures summary={summary} />}
+      {summary && summary.items.length > 0 && <SummaryFigures total={summary.total} />}
       {summary && summary.items.length > 0 && <SummaryTable summary={summary} by={by} busy={found.loading} />}
       {summary && summary.items.length === 0 && (
         <Notice icon={<CheckIcon />} title="No alert was opened">

@@ -1,6 +1,7 @@
 // Notifications that were given up, page by page: sent again, or let go.
 import { useState } from 'react';
 import type { Channel, DeadNotification } from '../io/contract-channels';
+import { burialOf } from '../logic/alert-history';
 import { failureSentence } from '../logic/format';
 import { OutcomeWords, type OutcomeLine } from '../views/AlertParts';
 import { DeadList } from '../views/DeadList';
@@ -14,14 +15,14 @@ const DEAD_MS = 30_000;
 export function DeadNotifications({ channels, mayEdit }: { channels: readonly Channel[]; mayEdit: boolean }) {
   const { alertApi } = useServices();
   const now = useNow();
-  const [gone, setGone] = useState<ReadonlySet<number>>(new Set());
+  const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
   const [outcome, setOutcome] = useState<OutcomeLine | null>(null);
   const pages = usePages({ key: 'dead', fetch: (cursor, signal) => alertApi.deadNotifications(cursor, signal), page: (page) => page, everyMs: DEAD_MS });
-  const items = pages.items.filter(({ id }) => !gone.has(id));
-  const handle = async ({ id }: DeadNotification, deed: 'retry' | 'discard') => {
+  const items = pages.items.filter((one) => !gone.has(burialOf(one)));
+  const handle = async (one: DeadNotification, deed: 'retry' | 'discard') => {
     try {
-      await alertApi.handleNotification(id, deed);
-      setGone((before) => new Set([...before, id]));
+      await alertApi.handleNotification(one.id, deed);
+      setGone((before) => new Set([...before, burialOf(one)]));
       setOutcome({ good: true, words: deed === 'retry' ? 'It is tried again now. If it fails again, it comes back here.' : 'Discarded.' });
     } catch (error) {
       setOutcome({ good: false, words: failureSentence(error) });

@@ -1,5 +1,5 @@
-// What is not resolved of a host, above its tabs: asked for only where the fleet's marks say that there
-// is something.
+// What is not resolved of a host, above its tabs: asked for by its name, so that it is there however
+// much else goes on in the fleet.
 import { HostAlertsBanner } from '../views/HostAlertsBanner';
 import { usePolled, useStore } from './hooks';
 import { useServices } from './services';
@@ -8,9 +8,8 @@ const ALERTS_MS = 30_000;
 
 export function HostAlertsPanel({ id, now }: { id: string; now: number }) {
   const { alertApi, alerts } = useServices();
-  const { hosts, revision } = useStore(alerts.state);
-  const marked = hosts.has(id);
-  const page = usePolled({ key: marked ? id : null, fetch: (signal) => alertApi.activeAlerts(id, signal), nextMs: () => ALERTS_MS, again: revision });
-  if (!marked || !page.value || page.value.items.length === 0) return null;
+  const { revision } = useStore(alerts.state);
+  const page = usePolled({ key: id, fetch: (signal) => alertApi.activeAlerts({ host: id }, signal), nextMs: () => ALERTS_MS, again: revision });
+  if (!page.value || page.value.items.length === 0) return null;
   return <HostAlertsBanner host={id} alerts={page.value.items} now={now} />;
 }

@@ -15,24 +15,21 @@ import { MutedIcon, PlusIcon } from '../views/icons';
 import { InlineFailure, LoadingWords, Notice, Skeleton } from '../views/parts';
 import { SilenceFormView } from '../views/SilenceFormView';
 import { SilenceList } from '../views/SilenceList';
-import { useNow, usePolled, useRole, useStore, useTitle } from './hooks';
+import { useNow, useRole, useStore, useTitle } from './hooks';
 import { useServices } from './services';
 import { useRules } from './use-alerts';
-
-const SILENCES_MS = 15_000;
+import { useSilences } from './use-silences';
 
 export function SilencesPage() {
   useTitle('Silences');
-  const { alertApi } = useServices();
   const [query, setQuery] = useSearchParams();
   const state = SILENCE_STATES.find(([one]) => one === query.get('state'))?.[0] ?? 'active';
-  const silences = usePolled({ key: 'all', fetch: async (signal) => (await alertApi.silences(signal)).items, nextMs: () => SILENCES_MS });
   const now = useNow();
+  const silences = useSilences(state, now);
   const mayEdit = mayGovern(useRole());
   const [adding, setAdding] = useState(false);
   const [outcome, setOutcome] = useState<OutcomeLine | null>(null);
   const show = (next: SilenceState) => setQuery(next === 'active' ? {} : { state: next }, { replace: true });
-  const items = silences.value ?? [];
   return (
     <div className="host">
       <div className="alerts-head">
@@ -62,7 +59,7 @@ export function SilencesPage() {
           {SILENCE_STATES.map(([one, words]) => (
             <button key={one} type="button" aria-pressed={one === state} onClick={() => show(one)}>
               {words}
-              {silences.value && <span className="segmented-count">{items.filter((silence) => stateOf(silence, now) === one).length}</span>}
+              <Count number={silences.counts[one]} />
             </button>
           ))}
         </div>
@@ -74,9 +71,18 @@ export function SilencesPage() {
           <Skeleton className="card skeleton-chart" />
         </>
       )}
-      {silences.value && <Listed silences={items.filter((silence) => stateOf(silence, now) === state)} state={state} now={now} mayEdit={mayEdit} onEnded={silences.retry} onOutcome={setOutcome} />}
+      {silences.items && <Listed silences={silences.items} state={state} now={now} mayEdit={mayEdit} onEnded={silences.retry} onOutcome={setOutcome} />}
+      {silences.more && (
+        <button type="button" className="button panel-more" onClick={silences.more} disabled={silences.moreBusy}>
+          Show older
+        </button>
+      )}
     </div>
   );
+}
+
+function Count({ number }: { number: number | null }) {
+  return number === null ? null : <span className="segmented-count">{number}</span>;
 }
 
 const NONE_WORDS: Record<SilenceState, string> = { active: 'Nothing is silenced now', coming: 'No silence is to come', ended: 'No silence has ended yet' };

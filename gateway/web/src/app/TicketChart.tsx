@@ -1,51 +1,58 @@
-// The metric of a ticket around its breach, with the threshold and the time it lasted. A drag looks
-// closer, a double click goes back. Of a burst of log lines, their number over time.
+// The metric of a ticket around its breach, with the threshold and the time it lasted; of a group, the
+// metric of its hosts. A drag looks closer, a double click goes back. Of a burst of log lines, their
+// number over time.
 import { useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
+import type { Metrics } from '../io/contract';
 import type { Ticket } from '../io/contract-alerts';
+import { ApiError } from '../io/http';
 import { theme as themeStore } from '../io/theme';
-import { drawnUnit, LOG_ERROR_RATE, unitOfAlert } from '../logic/alert-units';
+import { drawnUnit, LOG_ERROR_RATE, unitOfAlert, unitOfMetric } from '../logic/alert-units';
 import { thresholdWords } from '../logic/alerts';
 import { barsOf } from '../logic/log-bars';
 import { whenOf } from '../logic/log-time';
 import { logQueryOf, NO_LOG_FILTER } from '../logic/logs';
 import { widened, type Span } from '../logic/range';
-import { episodeBand, isDrawn, metricData, spanAround } from '../logic/ticket-chart';
+import { episodeBand, groupData, groupTitle, hostsDrawn, isDrawn, metricData, spanAround } from '../logic/ticket-chart';
 import { timeSpan } from '../logic/format';
 import { LogHistogram } from '../views/LogHistogram';
 import { MetricChart } from '../views/MetricChart';
 import { InlineFailure } from '../views/parts';
-import { usePolled, useStore } from './hooks';
+import { usePolled, useStore, type Polled } from './hooks';
 import { useServices } from './services';
 
 /** An episode that goes on is followed. */
 const FOLLOW_MS = 15_000;
+/** Up to eight hosts are asked. */
+const GROUP_FOLLOW_MS = 60_000;
 
 export function TicketChart({ ticket, now }: { ticket: Ticket; now: number }) {
-  if (isDrawn(ticket)) return <MetricAround key={ticket.id} ticket={ticket} now={now} />;
+  if (isDrawn(ticket)) return hostsDrawn(ticket).length === 0 ? null : <MetricAround key={ticket.id} ticket={ticket} now={now} />;
   return ticket.metric === LOG_ERROR_RATE && ticket.host_id !== null ? <LinesAround ticket={ticket} host={ticket.host_id} /> : null;
 }
 
 function MetricAround({ ticket, now }: { ticket: Ticket; now: number }) {
-  const { api, clock } = useServices();
   const theme = useStore(themeStore);
   const [zoom, setZoom] = useState<Span | null>(null);
-  const { host_id, metric, instance, resolved_at } = ticket;
-  const metrics = usePolled({
-    key: `${host_id} ${ticket.id} ${resolved_at} ${zoom?.from} ${zoom?.to}`,
-    fetch: (signal) => api.metrics(host_id ?? '', { ...(zoom ?? spanAround(ticket, clock.now())), names: [metric] }, signal),
-    nextMs: () => (resolved_at === null && zoom === null ? FOLLOW_MS : null),
-    keepPrevious: true,
-  });
-  const data = useMemo(() => metrics.value && metricData(metrics.value, metric, (one) => one === instance), [metrics.value, metric, instance]);
-  const { begun_at } = ticket;
+  const metrics = useMetrics(ticket, zoom);
+  const { host_id, metric, instance, begun_at, resolved_at } = ticket;
+  const isGroup = host_id === null;
+  const data = useMemo(() => {
+    if (isGroup || !metrics.value) return metrics.value && groupData(metrics.value, metric);
+    const [own] = metrics.value;
+    return own ? metricData(own, metric, (one) => one === instance) : null;
+  }, [metrics.value, metric, instance, isGroup]);
   const end = resolved_at ?? Math.floor(now / FOLLOW_MS) * FOLLOW_MS;
   const bands = useMemo(() => [episodeBand({ begun_at, resolved_at }, end)], [begun_at, resolved_at, end]);
-  const limits = useMemo(() => (ticket.threshold === null ? [] : [{ value: ticket.threshold, words: `limit ${thresholdWords(ticket)}` }]), [ticket]);
+  // The limit of a group is the share of its hosts, which is not on the scale of their metric.
+  const limits = useMemo(() => (isGroup || ticket.threshold === null ? [] : [{ value: ticket.threshold, words: `limit ${thresholdWords(ticket)}` }]), [ticket, isGroup]);
+  // All of its hosts were removed since.
+  if (metrics.value?.length === 0) return null;
+  const ownTitle = instance === '' ? metric : `${metric} of ${instance}`;
   return (
     <MetricChart
-      title={instance === '' ? metric : `${metric} of ${instance}`}
-      unit={drawnUnit(unitOfAlert(ticket))}
+      title={isGroup ? groupTitle(metric, metrics.value?.length ?? hostsDrawn(ticket).length, ticket.hosts_count ?? 0) : ownTitle}
+      unit={drawnUnit(isGroup ? unitOfMetric(metric) : unitOfAlert(ticket))}
       data={data}
       failure={metrics.failure}
       bands={bands}
@@ -58,6 +65,30 @@ function MetricAround({ ticket, now }: { ticket: Ticket; now: number }) {
       onRetry={metrics.retry}
     />
   );
+}
+
+/** Of each host of the ticket, all of the same time. */
+function useMetrics(ticket: Ticket, zoom: Span | null): Polled<Metrics[]> {
+  const { api, clock } = useServices();
+  const { id, host_id, metric, resolved_at } = ticket;
+  const hosts = hostsDrawn(ticket);
+  return usePolled({
+    key: `${hosts.join()} ${id} ${resolved_at} ${zoom?.from} ${zoom?.to}`,
+    fetch: async (signal) => {
+      const wanted = { ...(zoom ?? spanAround(ticket, clock.now())), names: [metric] };
+      if (host_id !== null) return [await api.metrics(host_id, wanted, signal)];
+      const answers = await Promise.all(hosts.map((host) => api.metrics(host, wanted, signal).catch(absentIfRemoved)));
+      return answers.filter((answer) => answer !== null);
+    },
+    nextMs: () => (resolved_at === null && zoom === null ? (host_id === null ? GROUP_FOLLOW_MS : FOLLOW_MS) : null),
+    keepPrevious: true,
+  });
+}
+
+/** A host of a group that was removed since takes no others with it. */
+function absentIfRemoved(error: unknown): null {
+  if (error instanceof ApiError && error.status === 404) return null;
+  throw error;
 }
 
 function LinesAround({ ticket, host }: { ticket: Ticket; host: string }) {

@@ -1,10 +1,11 @@
-// The log lines of a ticket's host around the time it began, with the way to all of them.
+// The log lines of a ticket's host around the time it began, or its last ones before it went away, with
+// the way to all of them.
 import { Link, useLocation } from 'wouter';
 import type { Ticket } from '../io/contract-alerts';
 import { whenOf } from '../logic/log-time';
 import { logQueryOf, NO_LOG_FILTER, type LogFilter } from '../logic/logs';
 import { timeSpan } from '../logic/format';
-import { logSpan } from '../logic/ticket-chart';
+import { logSpan, logWords } from '../logic/ticket-chart';
 import { ChevronIcon } from '../views/icons';
 import { LogList } from '../views/LogList';
 import { InlineFailure, Skeleton } from '../views/parts';
@@ -33,7 +34,9 @@ function Lines({ ticket, host }: { ticket: Ticket; host: string }) {
   return (
     <section className="ticket-logs" aria-label="Log lines of that time">
       <header className="ticket-part-head">
-        <h2 className="section-heading">Log lines, {timeSpan(span.from, span.to)}</h2>
+        <h2 className="section-heading">
+          {logWords(ticket)}, {timeSpan(span.from, span.to)}
+        </h2>
         <Link className="onward" href={address({})}>
           All of them
           <ChevronIcon />

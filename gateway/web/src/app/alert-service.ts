@@ -1,13 +1,13 @@
 // Keeps the counts of alerts and the marks of hosts current: fetches them at the start, after events
 // that open, change or resolve tickets, and after the feed was away. A storm of events is one fetch.
-// Tells the browser of new critical ones, where somebody asked for that.
+// Tells the browser of critical ones that it has not heard of, where somebody asked for that.
 import type { AlertApi } from '../io/api-alerts';
 import { parseFleetEvent } from '../io/contract';
-import { parseAlertNews, type Alert, type AlertCounts, type AlertNews } from '../io/contract-alerts';
+import type { AlertCounts, AlertPage } from '../io/contract-alerts';
 import type { Feed } from '../io/feed';
 import { showNotice } from '../io/notices';
 import { Store, type Readable } from '../io/store';
-import { noticesOf } from '../logic/alert-notices';
+import { newsOf, noticesOf, type Heard } from '../logic/alert-notices';
 import { byHost, type HostAlerts } from '../logic/alerts';
 
 export interface AlertsState {
@@ -28,9 +28,6 @@ const POLL_MS = 60_000;
 
 const RETRY_MS = 5_000;
 
-/** Of a storm only the number is told. */
-const OPENED_MAX = 1_000;
-
 const START: AlertsState = { counts: null, hosts: new Map(), revision: 0 };
 
 const KINDS = ['alert_opened', 'alert_changed', 'alert_resolved'];
@@ -43,8 +40,8 @@ export class AlertService {
   private fetching: AbortController | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private firstNewsAt: number | null = null;
-  /** What was opened since the last answer. */
-  private opened: AlertNews[] = [];
+  /** Null before the first answer. */
+  private heard: Heard | null = null;
   /** What the last answer was, to tell whether another says something else. */
   private last: string | null = null;
   private open: (path: string) => void = () => undefined;
@@ -84,7 +81,7 @@ export class AlertService {
     clearTimeout(this.timer);
     this.firstNewsAt = null;
     this.last = null;
-    this.opened = [];
+    this.heard = null;
     this.store.set(START);
   }
 
@@ -97,15 +94,14 @@ export class AlertService {
   };
 
   private onEvent(data: unknown): void {
-    const event = parseFleetEvent(data);
-    if (!KINDS.includes(event.kind)) return;
-    if (event.kind === 'alert_opened' && this.opened.length < OPENED_MAX) this.opened.push(parseAlertNews(event.detail));
-    this.touch();
+    if (KINDS.includes(parseFleetEvent(data).kind)) this.touch();
   }
 
-  private tell(alerts: readonly Alert[]): void {
-    for (const { path, ...notice } of noticesOf(this.opened, alerts)) showNotice({ ...notice, onClick: () => this.open(path) });
-    this.opened = [];
+  /** Not by what events say, of which some are missed: by what is open now and was not before. */
+  private tell({ items, next }: AlertPage): void {
+    const { news, heard } = newsOf(this.heard, { items, isCut: next !== null });
+    this.heard = heard;
+    for (const { path, ...notice } of noticesOf(news)) showNotice({ ...notice, onClick: () => this.open(path) });
   }
 
   private fetchIn(delayMs: number): void {
@@ -121,13 +117,14 @@ export class AlertService {
     const hasNews = this.firstNewsAt !== null;
     this.firstNewsAt = null;
     try {
-      const { counts, items } = await this.api.activeAlerts(null, fetching.signal);
+      const [criticals, marks] = await Promise.all([this.api.activeAlerts({ priority: 'critical' }, fetching.signal), this.api.alertHosts(fetching.signal)]);
       if (fetching.signal.aborted) return;
-      const text = JSON.stringify([counts, items]);
+      const { counts } = criticals;
+      const text = JSON.stringify([criticals, marks]);
       const differs = this.last !== null && this.last !== text;
       this.last = text;
-      this.store.set({ counts, hosts: byHost(items), revision: this.store.get().revision + Number(hasNews || differs) });
-      this.tell(items);
+      this.store.set({ counts, hosts: byHost(marks.items), revision: this.store.get().revision + Number(hasNews || differs) });
+      this.tell(criticals);
       this.fetching = null;
       this.fetchIn(this.firstNewsAt === null ? POLL_MS : QUIET_MS);
     } catch {

@@ -1,7 +1,7 @@
 // The REST calls of alerting, each named after what it fetches or does. Leaves out when to call them;
 // the hooks in `app/` decide that.
 import { Caller } from './caller';
-import { parseAcknowledged, parseAlertPage, parseSummary, parseTicket, type Acknowledged, type AlertPage, type Summary, type Ticket } from './contract-alerts';
+import { parseAcknowledged, parseAlertPage, parseHostMarks, parseSummary, parseTicket, type Acknowledged, type AlertPage, type HostMark, type Priority, type Summary, type Ticket } from './contract-alerts';
 import {
   parseChannel,
   parseChannels,
@@ -18,6 +18,7 @@ import {
   type NotificationState,
   type Silence,
   type SilenceDraft,
+  type SilencePage,
 } from './contract-channels';
 import {
   parseBacktest,
@@ -34,8 +35,14 @@ import {
 /** Some screens of tickets. */
 export const ALERTS_PER_PAGE = 50;
 
-/** As many as are marked in the list of hosts; the answer to one call. */
+/** The most the gateway gives in one answer. */
 const ACTIVE_MAX = 500;
+
+/** As many as there can be that have not ended. */
+const SILENCES_MAX = 1_000;
+
+/** Some screens of those that have. */
+const SILENCES_PER_PAGE = 50;
 
 /** A month of samples of two hundred hosts is read for it. */
 const BACKTEST_TIMEOUT_MS = 120_000;
@@ -74,10 +81,15 @@ export class AlertApi extends Caller {
     return this.get(`/alerts?${alertsQuery(wanted, ALERTS_PER_PAGE, cursor)}`, parseAlertPage, signal);
   }
 
-  /** Those that are not resolved, newest first. */
-  activeAlerts(host: string | null, signal?: AbortSignal): Promise<AlertPage> {
-    const query = new URLSearchParams({ status: 'active', limit: String(ACTIVE_MAX), ...(host !== null && { host }) });
+  /** Those that are not resolved, newest first: of a host, or of a priority. */
+  activeAlerts(of: { host: string } | { priority: Priority }, signal?: AbortSignal): Promise<AlertPage> {
+    const query = new URLSearchParams({ status: 'active', limit: String(ACTIVE_MAX), ...of });
     return this.get(`/alerts?${query}`, parseAlertPage, signal);
+  }
+
+  /** Of every host that has any, however many tickets there are. */
+  alertHosts(signal?: AbortSignal): Promise<{ items: HostMark[] }> {
+    return this.get('/alerts/hosts', parseHostMarks, signal);
   }
 
   ticket(id: number, signal?: AbortSignal): Promise<Ticket> {
@@ -139,8 +151,15 @@ export class AlertApi extends Caller {
     return this.ask({ method: 'POST', path: '/rules/backtest', body, signal, timeoutMs: BACKTEST_TIMEOUT_MS }, parseBacktest);
   }
 
-  silences(signal?: AbortSignal): Promise<{ items: Silence[] }> {
-    return this.get('/silences?state=all', parseSilences, signal);
+  /** Those in force and to come: all of them, the gateway takes no more than fit into an answer. */
+  silences(signal?: AbortSignal): Promise<SilencePage> {
+    return this.get(`/silences?state=active&limit=${SILENCES_MAX}`, parseSilences, signal);
+  }
+
+  /** Newest first; nothing removes them, so that they come page by page. */
+  endedSilences(cursor: string | null, signal?: AbortSignal): Promise<SilencePage> {
+    const query = new URLSearchParams({ state: 'ended', limit: String(SILENCES_PER_PAGE), ...(cursor !== null && { cursor }) });
+    return this.get(`/silences?${query}`, parseSilences, signal);
   }
 
   addSilence(draft: SilenceDraft): Promise<Silence> {

@@ -2,7 +2,7 @@
 // missing or strange.
 import { expect, it } from 'vitest';
 import { alert } from '../logic/testing-alerts';
-import { parseAlertNews, parseAlertPage, parseSummary, parseTicket } from './contract-alerts';
+import { parseAlertPage, parseHostMarks, parseSummary, parseTicket } from './contract-alerts';
 
 const counts = { open: 1, acknowledged: 0, critical: 1, high: 0, medium: 0, low: 0 };
 
@@ -38,15 +38,24 @@ it('names what is wrong within a ticket', () => {
   expect(() => parseTicket(without)).toThrow('unit is missing');
 });
 
-it('reads what an event says of a ticket, also where it says little', () => {
-  expect(parseAlertNews({ id: 4, key: 'k', title: 't', priority: 'critical', status: 'open' })).toEqual({ id: 4, title: 't', priority: 'critical', status: 'open' });
-  expect(parseAlertNews({})).toEqual({ id: null, title: '', priority: null, status: '' });
+it('reads the marks of hosts, and none of a priority it does not know', () => {
+  const marks = { items: [{ host: 'web-1', number: 3, worst: 'high' }] };
+  expect(parseHostMarks(marks)).toEqual(marks);
+  expect(() => parseHostMarks({ items: [{ host: 'web-1', number: 3, worst: 'urgent' }] })).toThrow('items[0].worst is "urgent"');
 });
 
-it('reads a summary by rule or by host', () => {
-  const row = { count: 2, total_s: 60, mean_acknowledge_s: null, mean_resolve_s: 30 };
-  expect(parseSummary({ from: 1, to: 2, items: [{ ...row, rule_id: 1, rule_name: 'CPU', host_id: null }, { ...row, host_id: 'web-1' }] }).items).toEqual([
-    { ...row, rule_id: 1, rule_name: 'CPU', host_id: null },
-    { ...row, rule_id: null, rule_name: null, host_id: 'web-1' },
-  ]);
+it('reads a summary by rule or by host, and the whole of it', () => {
+  const total = { count: 900, total_s: 90_000, mean_acknowledge_s: 12.5, mean_resolve_s: 30 };
+  const row = { count: 2, acknowledged: 0, resolved: 1, total_s: 60, mean_acknowledge_s: null, mean_resolve_s: 30 };
+  const items = [{ ...row, rule_id: 1, rule_name: 'CPU', host_id: null }, { ...row, host_id: 'web-1' }];
+  expect(parseSummary({ from: 1, to: 2, items, total: { ...row, ...total } })).toEqual({
+    from: 1,
+    to: 2,
+    items: [
+      { ...row, rule_id: 1, rule_name: 'CPU', host_id: null },
+      { ...row, rule_id: null, rule_name: null, host_id: 'web-1' },
+    ],
+    total,
+  });
+  expect(() => parseSummary({ from: 1, to: 2, items })).toThrow('total is missing');
 });

@@ -102,34 +102,43 @@ export interface Ticket extends Alert {
   notifications: TicketNotification[];
 }
 
-export interface SummaryRow {
-  rule_id: number | null;
-  rule_name: string | null;
-  host_id: string | null;
+export interface SummaryFigures {
   count: number;
   total_s: number;
+  /** Of those that somebody has acknowledged. */
   mean_acknowledge_s: number | null;
+  /** Of those that are over. */
   mean_resolve_s: number | null;
+}
+
+export interface SummaryRow extends SummaryFigures {
+  rule_id: number | null;
+  rule_name: string | null;
+  /** Null in a summary of hosts for groups of them. */
+  host_id: string | null;
+  acknowledged: number;
+  resolved: number;
 }
 
 export interface Summary {
   from: number;
   to: number;
   items: SummaryRow[];
+  /** Of all tickets of the time, also of those that no row is about. */
+  total: SummaryFigures;
+}
+
+/** Of one host: how many tickets are not resolved, and the worst of them. */
+export interface HostMark {
+  host: string;
+  number: number;
+  worst: Priority;
 }
 
 /** What became of many at once. */
 export interface Acknowledged {
   done: number;
   refused: { id: number; reason: string }[];
-}
-
-/** What an event of a ticket says besides its host and time. */
-export interface AlertNews {
-  id: number | null;
-  title: string;
-  priority: Priority | null;
-  status: string;
 }
 
 const priority = oneOf<Priority>(...PRIORITIES);
@@ -196,6 +205,8 @@ export const parseTicket: Parse<Ticket> = shape<Ticket>({
   notifications: list(parseTicketNotification),
 });
 
+const figureFields = { count: int, total_s: num, mean_acknowledge_s: nullable(num), mean_resolve_s: nullable(num) };
+
 export const parseSummary: Parse<Summary> = shape<Summary>({
   from: int,
   to: int,
@@ -204,20 +215,14 @@ export const parseSummary: Parse<Summary> = shape<Summary>({
       rule_id: optional(nullable(int)),
       rule_name: optional(nullable(str)),
       host_id: optional(nullable(str)),
-      count: int,
-      total_s: num,
-      mean_acknowledge_s: nullable(num),
-      mean_resolve_s: nullable(num),
+      acknowledged: int,
+      resolved: int,
+      ...figureFields,
     }),
   ),
+  total: shape<SummaryFigures>(figureFields),
 });
+
+export const parseHostMarks: Parse<{ items: HostMark[] }> = shape<{ items: HostMark[] }>({ items: list(shape<HostMark>({ host: str, number: int, worst: priority })) });
 
 export const parseAcknowledged: Parse<Acknowledged> = shape<Acknowledged>({ done: int, refused: list(shape<{ id: number; reason: string }>({ id: int, reason: str })) });
-
-/** The detail of an event; what an older or newer worker does not say is absent. */
-export const parseAlertNews: Parse<AlertNews> = shape<AlertNews>({
-  id: optional(nullable(int)),
-  title: absentAs('', str),
-  priority: optional(nullable(priority)),
-  status: absentAs('', str),
-});

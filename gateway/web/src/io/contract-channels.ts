@@ -80,6 +80,11 @@ export interface Silence extends SilenceDraft {
   is_active: boolean;
 }
 
+export interface SilencePage {
+  items: Silence[];
+  next: string | null;
+}
+
 export interface Deadman {
   version: number;
   url: string | null;
@@ -132,7 +137,7 @@ export const parseSilence: Parse<Silence> = shape<Silence>({
   is_active: bool,
 });
 
-export const parseSilences: Parse<{ items: Silence[] }> = shape<{ items: Silence[] }>({ items: list(parseSilence) });
+export const parseSilences: Parse<SilencePage> = shape<SilencePage>({ items: list(parseSilence), next: nullable(str) });
 
 export const parseDeadman: Parse<Deadman> = shape<Deadman>({
   version: int,

@@ -1,5 +1,6 @@
 // What happened to a ticket, in words. A kind that is new to this dashboard is shown as it is called.
 import type { HistoryEntry } from '../io/contract-alerts';
+import type { DeadNotification } from '../io/contract-channels';
 import { amountWords } from './alert-units';
 import { resolutionWords } from './alerts';
 import type { Tone } from './events';
@@ -62,6 +63,11 @@ const KIND_WORDS: Record<string, string> = { opened: 'That it began', escalated:
 /** What a notification tells. */
 export function notificationWords(kind: string): string {
   return KIND_WORDS[kind] ?? kind.replaceAll('_', ' ');
+}
+
+/** One that is tried again and fails again has its number still and begins anew: it is shown again. */
+export function burialOf({ id, created_at }: DeadNotification): string {
+  return `${id} ${created_at}`;
 }
 
 const STATE_WORDS: Record<string, readonly [words: string, tone: Tone]> = {

@@ -1,7 +1,8 @@
-// The summary of a week or a month: which of them is looked at, kept in the address, and its totals.
-// Leaves out the clock: now is an argument; and drawing.
+// The summary of a week or a month: which of them is looked at, kept in the address, and words
+// for its rows. Leaves out the clock: now is an argument; the totals, which are the gateway's; and drawing.
 import type { Summary, SummaryRow } from '../io/contract-alerts';
-import { duration, MISSING, utcDay } from './format';
+import { alertsWords } from './alerts';
+import { count, duration, MISSING, utcDay } from './format';
 
 export type Period = 'week' | 'month';
 export type GroupedBy = 'rule' | 'host';
@@ -40,27 +41,15 @@ export function periodWords({ from, to }: Summary): string {
   return `${utcDay(from)} – ${utcDay(to - 1)}`;
 }
 
-export interface SummaryTotals {
-  count: number;
-  totalS: number;
-  acknowledgeS: number | null;
-  resolveS: number | null;
+/** What a mean was made of: tickets that nobody has acknowledged, or that go on, are not in it. */
+export function meanOfWords(part: number, row: SummaryRow): string {
+  return `mean of ${count(part)} of ${alertsWords(row.count)}`;
 }
 
-/** A mean of means, each as often as it was taken. */
-function meanOf(rows: readonly SummaryRow[], value: (row: SummaryRow) => number | null): number | null {
-  const known = rows.filter((row) => value(row) !== null);
-  const number = known.reduce((sum, row) => sum + row.count, 0);
-  return number === 0 ? null : known.reduce((sum, row) => sum + (value(row) ?? 0) * row.count, 0) / number;
-}
-
-export function totalsOf({ items }: Summary): SummaryTotals {
-  return {
-    count: items.reduce((sum, row) => sum + row.count, 0),
-    totalS: items.reduce((sum, row) => sum + row.total_s, 0),
-    acknowledgeS: meanOf(items, (row) => row.mean_acknowledge_s),
-    resolveS: meanOf(items, (row) => row.mean_resolve_s),
-  };
+/** What a row leads to; a group of hosts has no name to ask for. */
+export function inboxOf({ rule_id, host_id }: SummaryRow, by: GroupedBy, when: string): string | null {
+  const asked = by === 'rule' ? rule_id : host_id;
+  return asked === null ? null : `/alerts?${new URLSearchParams({ status: 'all', when, [by]: String(asked) })}`;
 }
 
 export function seconds(value: number | null): string {

@@ -21,7 +21,7 @@ import {
   titleMark,
   valueWords,
 } from './alerts';
-import { entryWords } from './alert-history';
+import { burialOf, entryWords } from './alert-history';
 import { alert } from './testing-alerts';
 
 const valueSaid = (changes: Partial<Alert>) => `${valueWords(alert(changes))} of ${thresholdWords(alert(changes))}`;
@@ -99,12 +99,9 @@ it.each([
   expect(placeOfKey(key)).toEqual(place);
 });
 
-it('counts what is not resolved by host and keeps the worst', () => {
-  const hosts = byHost([alert({ priority: 'low' }), alert({ priority: 'high' }), alert({ host_id: null }), alert({ host_id: 'db-1', priority: 'medium' })]);
-  expect([...hosts]).toEqual([
-    ['web-1', { number: 2, worst: 'high' }],
-    ['db-1', { number: 1, worst: 'medium' }],
-  ]);
+it('finds by host what is not resolved there', () => {
+  const hosts = byHost([{ host: 'web-1', number: 2, worst: 'high' }, { host: 'db-1', number: 1, worst: 'medium' }]);
+  expect([hosts.get('web-1'), hosts.has('db-2'), hosts.size]).toEqual([{ number: 2, worst: 'high' }, false, 2]);
 });
 
 it('acknowledges of what was chosen only what is shown and open', () => {
@@ -121,4 +118,10 @@ it('tells what happened to a ticket, also what is new to it', () => {
   expect(said('resolved', null, { how: 'recovered', superseded_by: null })).toBe('Resolved|It recovered.');
   expect(said('resolved', 'ada', {})).toBe('Resolved|');
   expect(said('sent_to_moon', null, { text: 7 })).toBe('Sent to moon|');
+});
+
+it('shows a notification again that was tried again and failed again', () => {
+  const dead = { id: 7, state: 'dead', attempts: 5, error: 'refused', sent_at: null, channel_id: 1, channel: 'chat', kind: 'opened', created_at: 1_000, title: '', alert_ids: [] };
+  expect(burialOf({ ...dead, attempts: 6 })).toBe(burialOf(dead));
+  expect(burialOf({ ...dead, created_at: 2_000 })).not.toBe(burialOf(dead));
 });

@@ -1,6 +1,6 @@
 // The inbox of tickets: what is asked for, kept in the address; and the words for a ticket, its state
 // and how many there are. Leaves out fetching and drawing.
-import { PRIORITIES, type Acknowledged, type Alert, type AlertCounts, type AlertStatus, type Priority } from '../io/contract-alerts';
+import { PRIORITIES, type Acknowledged, type Alert, type AlertCounts, type AlertStatus, type HostMark, type Priority } from '../io/contract-alerts';
 import { amountWords, unitOfAlert } from './alert-units';
 import { count, duration } from './format';
 import { isHostName } from './letters';
@@ -141,18 +141,8 @@ export interface HostAlerts {
 }
 
 /** What is not resolved, by host. */
-export function byHost(alerts: readonly Alert[]): ReadonlyMap<string, HostAlerts> {
-  const hosts = new Map<string, HostAlerts>();
-  for (const { host_id, priority } of alerts) {
-    if (host_id === null) continue;
-    const known = hosts.get(host_id);
-    hosts.set(host_id, { number: (known?.number ?? 0) + 1, worst: known ? worse(known.worst, priority) : priority });
-  }
-  return hosts;
-}
-
-export function worse(one: Priority, other: Priority): Priority {
-  return PRIORITIES.indexOf(one) <= PRIORITIES.indexOf(other) ? one : other;
+export function byHost(marks: readonly HostMark[]): ReadonlyMap<string, HostAlerts> {
+  return new Map(marks.map(({ host, number, worst }) => [host, { number, worst }]));
 }
 
 /** What became of acknowledging many at once. */

@@ -26,6 +26,8 @@ it('says in one sentence how often, where and whether anybody is paged', () => {
 it('is honest about what it leaves out', () => {
   expect(backtestLimits(result([]))).toEqual([]);
   expect(backtestLimits(result([episode()], { hosts_selected: 214, resolution_s: 60, is_partial: true, episodes_total: 2_000 }))).toHaveLength(4);
+  // Buckets are judged by their extremes: a short peak is found, and only its time is not exact.
+  expect(backtestLimits(result([episode()], { resolution_s: 3_600 }))).toEqual(['Samples were read as the lowest and highest of each 1 h: times are right to within that.']);
 });
 
 it('draws a strip for each host, the one that fired longest first', () => {

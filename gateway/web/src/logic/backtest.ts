@@ -47,7 +47,7 @@ export function isCalm(result: Backtest): boolean {
 export function backtestLimits(result: Backtest): string[] {
   const limits: string[] = [];
   if (result.hosts < result.hosts_selected) limits.push(`${count(result.hosts)} of the ${count(result.hosts_selected)} hosts that it selects were tested.`);
-  if (result.resolution_s !== null && result.resolution_s >= 60) limits.push(`Samples were read as means of ${duration(result.resolution_s * 1000)}: shorter peaks are not seen.`);
+  if (result.resolution_s !== null && result.resolution_s >= 60) limits.push(`Samples were read as the lowest and highest of each ${duration(result.resolution_s * 1000)}: times are right to within that.`);
   if (result.is_partial) limits.push('It took too long or there was too much to read: some of the time or of the hosts was left out.');
   if (episodesTotal(result) > result.episodes.length) limits.push(`The first ${count(result.episodes.length)} episodes are listed.`);
   return limits;

@@ -1,6 +1,6 @@
 // Silences: which hold, when, and a form of one; and the selectors by which they are meant.
 import { expect, it } from 'vitest';
-import { NEW_SILENCE, recurrenceWords, scopeWords, silenceOf, silenceOfTicket, stateOf, weekdaysWords, whenWordsOf } from './silences';
+import { NEW_SILENCE, recurrenceWords, scopeWords, silenceCounts, silenceOf, silenceOfTicket, stateOf, weekdaysWords, whenWordsOf } from './silences';
 import { readSelector, selectedWords } from './selector';
 import { host } from './testing';
 import { silence } from './testing-alerts';
@@ -13,6 +13,12 @@ it('tells silences in force from those to come and over', () => {
   expect(stateOf(silence({ recurrence: weekly, ends_at: null, is_active: false }), 5_000)).toBe('coming');
   expect(stateOf(silence(), 9_000)).toBe('ended');
   expect(stateOf(silence({ ended_at: 4_000 }), 5_000)).toBe('ended');
+});
+
+it('counts what has not ended, and nothing before it is known', () => {
+  const current = [silence(), silence({ id: 2 }), silence({ id: 3, starts_at: 6_000, is_active: false })];
+  expect(silenceCounts(current, 5_000)).toEqual({ active: 2, coming: 1, ended: null });
+  expect(silenceCounts(null, 5_000)).toEqual({ active: null, coming: null, ended: null });
 });
 
 it('says when it holds', () => {

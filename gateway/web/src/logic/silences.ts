@@ -20,6 +20,12 @@ export function stateOf(silence: Silence, now: number): SilenceState {
   return silence.is_active ? 'active' : 'coming';
 }
 
+/** How many are in force and to come, null before they are known; those that ended are not counted. */
+export function silenceCounts(current: readonly Silence[] | null, now: number): Record<SilenceState, number | null> {
+  const number = (state: SilenceState) => current && current.filter((silence) => stateOf(silence, now) === state).length;
+  return { active: number('active'), coming: number('coming'), ended: null };
+}
+
 export function weekdaysWords(weekdays: readonly Weekday[]): string {
   const chosen = WEEKDAYS.filter((day) => weekdays.includes(day));
   if (chosen.length === WEEKDAYS.length) return 'every day';

@@ -1,9 +1,9 @@
-// What a ticket's page shows of its time; and the summary of a week or a month.
+// What a ticket's page shows of its time.
 import { expect, it } from 'vitest';
 import type { Metrics } from '../io/contract';
-import { neighbours, periodWords, summaryQueryOf, summaryViewFrom, totalsOf } from './alert-summary';
+import type { Ticket } from '../io/contract-alerts';
 import { alert } from './testing-alerts';
-import { episodeBand, instanceFilter, isDrawn, logSpan, metricData, spanAround } from './ticket-chart';
+import { episodeBand, groupData, groupTitle, hostsDrawn, instanceFilter, isDrawn, logSpan, metricData, spanAround } from './ticket-chart';
 
 const MIN = 60_000;
 const HOUR = 60 * MIN;
@@ -26,12 +26,23 @@ it('reads log lines from before it began, and not for ever', () => {
   expect(logSpan(alert({ begun_at, resolved_at: begun_at + 5 * MIN }), begun_at + HOUR).to).toBe(begun_at + 6 * MIN);
 });
 
-it('draws what samples hold of one host', () => {
+it('reads the last words of a host that went away, not what it says when it is back', () => {
+  const away = alert({ metric: 'host.offline', begun_at });
+  expect(logSpan(away, begun_at + 50 * HOUR)).toEqual({ from: begun_at - 30 * MIN, to: begun_at + MIN });
+  expect(logSpan({ ...away, resolved_at: begun_at + 20_000 }, begun_at + HOUR).to).toBe(begun_at + 20_000);
+});
+
+it('draws what samples hold of its host, or of the hosts of a group', () => {
   expect(isDrawn(alert())).toBe(true);
-  expect(isDrawn(alert({ host_id: null }))).toBe(false);
   expect(isDrawn(alert({ metric: 'host.offline' }))).toBe(false);
+  const hosts = Array.from({ length: 20 }, (_, index) => `web-${index}`);
+  expect(hostsDrawn({ ...ticket, context: { ...ticket.context, hosts } })).toEqual(hosts.slice(0, 8));
+  expect(hostsDrawn({ ...ticket, host_id: 'db-1' })).toEqual(['db-1']);
+  expect([groupTitle('load.one', 8, 1_200), groupTitle('load.one', 3, 3)]).toEqual(['load.one of 8 of the 1,200 hosts', 'load.one of the hosts']);
   expect(episodeBand(alert({ begun_at }), begun_at + HOUR)).toMatchObject({ from: begun_at, to: begun_at + HOUR, tone: 'episode', words: 'breached for 1 h' });
 });
+
+const ticket: Ticket = { ...alert({ host_id: null, hosts_count: 20 }), description: '', recommendation: '', context: { processes: [], filesystem: null, hosts: [] }, unit: 'percent', history: [], notifications: [] };
 
 const metrics: Metrics = {
   host: 'web-1',
@@ -55,22 +66,23 @@ it.each([
   expect(metricData(metrics, 'load.one', instanceFilter(pattern)).lines).toEqual([]);
 });
 
-it('keeps in the address which summary is looked at', () => {
-  for (const query of ['', 'period=month', 'by=host&at=5', 'period=month&by=host&at=1700000000000']) {
-    expect(summaryQueryOf(summaryViewFrom(new URLSearchParams(query))).toString()).toBe(query);
-  }
-  expect(summaryViewFrom(new URLSearchParams('period=year&by=moon&at=-1'))).toEqual({ period: 'week', by: 'rule', at: null });
+const load = (changes: Partial<Metrics>, values: number[]): Metrics => ({ ...metrics, ...changes, series: [{ name: 'load.one', instance: null, unit: 'load', values, max: values }] });
+
+const linesOf = (answers: Metrics[]) => groupData(answers, 'filesystem.used_percent')?.lines.map(({ label }) => label);
+
+it('draws a line of each host of a group, the loudest of each before the second of any', () => {
+  const [root, , log] = metrics.series;
+  if (!root || !log) throw new Error('three filesystems');
+  const loud = { ...metrics, series: [root, { ...log, values: [null, 9] }] };
+  expect(linesOf([loud, { ...metrics, host: 'web-2', series: [{ ...root, instance: null }] }])).toEqual(['web-1 /var/log', 'web-2', 'web-1 /']);
+  const many = Array.from({ length: 8 }, (_, index) => ({ ...metrics, host: `web-${index}` }));
+  expect(linesOf(many)).toEqual(many.map(({ host }) => `${host} /`));
+  expect(groupData(many, 'filesystem.used_percent')?.hidden).toBe(16);
+  expect([groupData([], 'load.one'), groupData(many, 'load.one')?.lines]).toEqual([null, []]);
 });
 
-it('goes to the week before, and after only where there is one', () => {
-  const week = { from: Date.UTC(2026, 10, 16), to: Date.UTC(2026, 10, 23), items: [] };
-  expect(neighbours(week, week.to - 1)).toEqual({ before: week.from - 1, after: null });
-  expect(neighbours(week, week.to)).toEqual({ before: week.from - 1, after: week.to });
-  expect(periodWords(week)).toBe('16 Nov – 22 Nov');
-});
-
-it('weighs means by how often they were taken', () => {
-  const row = { rule_id: 1, rule_name: 'a', host_id: null, total_s: 10 };
-  const items = [{ ...row, count: 3, mean_acknowledge_s: 10, mean_resolve_s: null }, { ...row, count: 1, mean_acknowledge_s: 50, mean_resolve_s: null }];
-  expect(totalsOf({ from: 0, to: 1, items })).toEqual({ count: 4, totalS: 20, acknowledgeS: 20, resolveS: null });
+it('lays hosts that are kept differently long over the coarsest steps', () => {
+  const data = groupData([load({ step_ms: 1, timestamps: [0, 1, 2, 3] }, [1, 2, 3, 4]), load({ host: 'web-2', step_ms: 2, timestamps: [0, 2, 4] }, [7, 8, 9])], 'load.one');
+  expect(data?.timestamps).toEqual([0, 2, 4]);
+  expect(data?.lines.map(({ values }) => values)).toEqual([[1, 3, null], [7, 8, 9]]);
 });

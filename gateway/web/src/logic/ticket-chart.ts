@@ -1,10 +1,11 @@
 // What a ticket's page shows of its time: the span around the breach, the metric's line with the
-// threshold, and the band of the episode. Leaves out fetching and drawing.
+// threshold, or a line of each host of a group, and the band of the episode. Leaves out fetching and
+// drawing.
 import type { Metrics } from '../io/contract';
-import type { Alert } from '../io/contract-alerts';
+import type { Alert, Ticket } from '../io/contract-alerts';
 import { CLOCK_OFFSET, LOG_ERROR_RATE, OFFLINE } from './alert-units';
 import type { ChartData } from './chart-data';
-import { duration } from './format';
+import { count, duration } from './format';
 import type { Band } from './gaps';
 import type { Span } from './range';
 
@@ -26,14 +27,34 @@ export function spanAround({ begun_at, resolved_at }: Alert, now: number): Span 
 const LOGS_BEFORE_MS = 10 * MINUTE;
 const LOGS_MS_MAX = 2 * 60 * MINUTE;
 
-export function logSpan({ begun_at, resolved_at }: Alert, now: number): Span {
+/** Why a host went away stands in what it said last; what it says when it is back would hide that. */
+function lastWordsSpan({ begun_at, resolved_at }: Alert): Span {
+  // A clock that is a little ahead dates the last words after it went away.
+  return { from: begun_at - LAST_WORDS_MS, to: Math.min(begun_at + MINUTE, resolved_at ?? Infinity) };
+}
+
+/** A host that is quiet says little in ten minutes. */
+const LAST_WORDS_MS = 30 * MINUTE;
+
+export function logWords({ metric }: Alert): string {
+  return metric === OFFLINE ? 'Log lines before it went away' : 'Log lines';
+}
+
+export function logSpan(ticket: Alert, now: number): Span {
+  if (ticket.metric === OFFLINE) return lastWordsSpan(ticket);
+  const { begun_at, resolved_at } = ticket;
   const from = begun_at - LOGS_BEFORE_MS;
   return { from, to: Math.min(from + LOGS_MS_MAX, Math.max(begun_at + MINUTE, (resolved_at ?? now) + MINUTE)) };
 }
 
 /** Of what no sample holds there is no line to draw. */
-export function isDrawn({ host_id, metric }: Alert): boolean {
-  return host_id !== null && ![LOG_ERROR_RATE, CLOCK_OFFSET, OFFLINE].includes(metric);
+export function isDrawn({ metric }: Alert): boolean {
+  return ![LOG_ERROR_RATE, CLOCK_OFFSET, OFFLINE].includes(metric);
+}
+
+/** Of which hosts lines are drawn: its own, or the first of those that its ticket names. */
+export function hostsDrawn({ host_id, context }: Ticket): string[] {
+  return host_id === null ? context.hosts.slice(0, LINES_MAX) : [host_id];
 }
 
 /** From the breach to its end, or to now; what lasted before somebody is told is part of it. */
@@ -58,6 +79,49 @@ export function metricData(metrics: Metrics, metric: string, wanted: (instance: 
 
 /** As many as can be told apart. */
 const LINES_MAX = 8;
+
+type Series = Metrics['series'][number];
+
+const highest = ({ values }: Series): number => values.reduce<number>((top, value) => Math.max(top, value ?? -Infinity), -Infinity);
+
+/** Values at the times of another answer: of a host that is kept as finely they are all of them. */
+function valuesAt(timestamps: readonly number[], own: Metrics, values: Series['values']): Series['values'] {
+  const known = new Map(own.timestamps.map((at, index) => [at, values[index] ?? null]));
+  return timestamps.map((at) => known.get(at) ?? null);
+}
+
+/**
+ * One metric of several hosts, each with its loudest instance before any has a second. Hosts may be
+ * kept differently long: the coarsest steps are the axis.
+ */
+export function groupData(answers: readonly Metrics[], metric: string): ChartData | null {
+  const [coarsest] = answers.toSorted((a, b) => b.step_ms - a.step_ms);
+  if (!coarsest) return null;
+  const { timestamps, from, to } = coarsest;
+  const ranked = answers.flatMap((answer) =>
+    answer.series
+      .filter(({ name, values }) => name === metric && values.some((value) => value !== null))
+      .toSorted((a, b) => highest(b) - highest(a))
+      .map((series, rank) => ({ answer, series, rank })),
+  );
+  const lines = ranked
+    .toSorted((a, b) => a.rank - b.rank)
+    .slice(0, LINES_MAX)
+    .map(({ answer, series: { instance, values } }, color) => ({
+      key: `${answer.host}/${instance ?? ''}`,
+      label: instance === null || instance === '' ? answer.host : `${answer.host} ${instance}`,
+      values: valuesAt(timestamps, answer, values),
+      peak: null,
+      dashed: false,
+      color,
+    }));
+  return { timestamps, from, to, lines, hidden: ranked.length - lines.length };
+}
+
+/** What the chart of a group is called. */
+export function groupTitle(metric: string, drawn: number, all: number): string {
+  return drawn < all ? `${metric} of ${drawn} of the ${count(all)} hosts` : `${metric} of the hosts`;
+}
 
 /** As a rule names instances: all, one, or those that begin so. */
 export function instanceFilter(pattern: string | null): (instance: string) => boolean {

@@ -1,7 +1,7 @@
 // The summary of a week or a month: which one, its totals, and a row for each rule or host.
 import { Link } from 'wouter';
-import type { Summary, SummaryRow } from '../io/contract-alerts';
-import { seconds, totalsOf, type GroupedBy, type Period, type SummaryView } from '../logic/alert-summary';
+import type { SummaryFigures as Figures, Summary, SummaryRow } from '../io/contract-alerts';
+import { inboxOf, meanOfWords, seconds, type GroupedBy, type Period, type SummaryView } from '../logic/alert-summary';
 import { count } from '../logic/format';
 import { whenOf } from '../logic/log-time';
 import { ChevronIcon } from './icons';
@@ -61,14 +61,13 @@ export function SummaryBar({ view, words, neighbours, onView }: SummaryBarProps)
   );
 }
 
-export function SummaryFigures({ summary }: { summary: Summary }) {
-  const { count: number, totalS, acknowledgeS, resolveS } = totalsOf(summary);
+export function SummaryFigures({ total }: { total: Figures }) {
   return (
     <section className="now summary-figures" aria-label="Totals">
-      <Figure name="Alerts" value={count(number)} detail="opened in this time" />
-      <Figure name="In all" value={seconds(totalS)} detail="the time they lasted, summed" />
-      <Figure name="Until acknowledged" value={seconds(acknowledgeS)} detail="on average" />
-      <Figure name="Until resolved" value={seconds(resolveS)} detail="on average" />
+      <Figure name="Alerts" value={count(total.count)} detail="opened in this time" />
+      <Figure name="In all" value={seconds(total.total_s)} detail="the time they lasted, summed" />
+      <Figure name="Until acknowledged" value={seconds(total.mean_acknowledge_s)} detail="on average, where somebody did" />
+      <Figure name="Until resolved" value={seconds(total.mean_resolve_s)} detail="on average, of those that are over" />
     </section>
   );
 }
@@ -104,21 +103,25 @@ export function SummaryTable({ summary, by, busy }: { summary: Summary; by: Grou
 
 function Row({ row, by, most, when }: { row: SummaryRow; by: GroupedBy; most: number; when: string }) {
   const name = by === 'rule' ? (row.rule_name ?? `rule ${row.rule_id}`) : (row.host_id ?? 'groups of hosts');
-  const asked: Record<string, string> = by === 'rule' ? { rule: String(row.rule_id ?? '') } : { host: row.host_id ?? '' };
+  const inbox = inboxOf(row, by, when);
   return (
     <tr>
       <th scope="row" className="wrap">
-        <Link className="text-link" href={`/alerts?${new URLSearchParams({ status: 'all', when, ...asked })}`}>
-          {name}
-        </Link>
+        {inbox === null ? (
+          name
+        ) : (
+          <Link className="text-link" href={inbox}>
+            {name}
+          </Link>
+        )}
       </th>
       <NumberCell text={count(row.count)} />
       <td className="wide-only summary-bar">
         <ShareBar part={(row.count / most) * 100} />
       </td>
       <NumberCell text={seconds(row.total_s)} />
-      <NumberCell text={seconds(row.mean_acknowledge_s)} wide />
-      <NumberCell text={seconds(row.mean_resolve_s)} wide />
+      <NumberCell text={seconds(row.mean_acknowledge_s)} title={meanOfWords(row.acknowledged, row)} wide />
+      <NumberCell text={seconds(row.mean_resolve_s)} title={meanOfWords(row.resolved, row)} wide />
     </tr>
   );
 }

@@ -52,8 +52,8 @@ export function ShareBar({ part }: { part: number }) {
 }
 
 /** A number in a table; what is not known is said more quietly. */
-export function NumberCell({ text, wide = false }: { text: string; wide?: boolean }) {
-  return <td className={`number ${text === MISSING ? 'missing' : ''} ${wide ? 'wide-only' : ''}`}>{text}</td>;
+export function NumberCell({ text, title, wide = false }: { text: string; title?: string; wide?: boolean }) {
+  return <td title={title} className={`number ${text === MISSING ? 'missing' : ''} ${wide ? 'wide-only' : ''}`}>{text}</td>;
 }
 
 export interface FigureProps {
