@@ -7,13 +7,12 @@ use muster_schemas::Envelope;
 use muster_schemas::codec::{ContentType, decode};
 use muster_schemas::logs::{LogFrame, LogLine, Severity};
 use muster_schemas::signals::Heartbeat;
-use muster_stack::StackOptions;
 use muster_tests::api::Api;
 use muster_tests::bus::TestHost;
 use muster_tests::wait::{eventually, expect};
 use serde_json::{Value, json};
 
-use crate::setup::{Running, start, start_with_gateway};
+use crate::setup::{Running, start_with_every_service, start_with_gateway};
 
 fn line(at: i64, severity: Severity, message: &str, fields: &[(&str, &str)]) -> LogLine {
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -185,16 +184,7 @@ async fn wait_for_events(api: &Api, kinds: &[&str]) {
 
 #[tokio::test]
 async fn a_hosts_coming_and_going_is_listed_and_summed_up() {
-    let options = StackOptions {
-        ingest_workers: 1,
-        alert_workers: 1,
-        gateway: true,
-        ..StackOptions::default()
-    };
-    let running = start(options).await;
-    let admin = running.stack.admin();
-    let url = running.stack.gateway_url();
-    let api = Api::sign_in(url, &admin.username, &admin.password).await.unwrap();
+    let (running, api) = start_with_every_service().await;
     let host = TestHost::new("web-1");
     let begun = now_ms();
     running.bus.publish_message(&host.message(1, begun, heartbeat(1_000))).await.unwrap();

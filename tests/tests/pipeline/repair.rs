@@ -214,6 +214,44 @@ async fn a_gap_waits_for_its_host_and_is_then_repaired_or_lost_with_its_cause() 
     .await;
 }
 
+#[tokio::test]
+async fn a_gap_is_what_was_missing_when_it_was_known_to_be_one() {
+    // Only the test says when it is somebody's turn.
+    let options = StackOptions { ingest_workers: 1, ..StackOptions::default() }
+        .env("MUSTER_INGEST_WORKER_REPAIR_AFTER", "1h");
+    let running = start(options).await;
+    let host = TestHost::new("web-1");
+    let begin = now_ms() - 60 * MINUTE;
+    let missing = async || {
+        let sql = "SELECT missing::text, confirmed_at IS NOT NULL, seq_from, seq_to FROM gaps";
+        let row = running.database.client.query_opt(sql, &[]).await.map_err(|e| e.to_string())?;
+        let row = row.ok_or("no gap")?;
+        Ok::<_, String>((row.get::<_, String>(0), row.get(1), row.get::<_, i64>(2), row.get(3)))
+    };
+    for part in [58..=59, 1..=29, 40..=57] {
+        for seq in part.clone() {
+            let frame = host.frame(seq, &[begin + seq * MINUTE]);
+            running.bus.publish_frame(&frame, "").await.unwrap();
+        }
+        if *part.start() == 58 {
+            eventually("what may be late is suspected", async || {
+                expect(missing().await?, ("{[1,58)}".to_owned(), false, 1, 57i64))
+            })
+            .await;
+        }
+    }
+    eventually("what was late is no longer missing", async || {
+        expect(missing().await?, ("{[30,40)}".to_owned(), false, 1, 57i64))
+    })
+    .await;
+    let now = "UPDATE gaps SET next_attempt_at = now()";
+    running.database.client.batch_execute(now).await.unwrap();
+    eventually("it is a gap, and no larger than what is missing", async || {
+        expect(missing().await?, ("{[30,40)}".to_owned(), true, 30, 39i64))
+    })
+    .await;
+}
+
 /// Retention removes closed gaps after 90 days; the ledger still knows.
 async fn what_is_lost_stays_lost_when_its_gap_is_no_longer_kept(running: &Running) {
     let sql = "DELETE FROM gaps WHERE state IN ('lost', 'repaired')";

@@ -28,6 +28,20 @@ pub async fn start_with_gateway() -> (Running, Api) {
     (running, api)
 }
 
+/// The same with an alert worker.
+pub async fn start_with_every_service() -> (Running, Api) {
+    let (ingest_workers, alert_workers) = (1, 1);
+    let running = start(StackOptions {
+        ingest_workers,
+        alert_workers,
+        gateway: true,
+        ..StackOptions::default()
+    })
+    .await;
+    let api = sign_in(&running).await;
+    (running, api)
+}
+
 /// As the gateway's administrator.
 pub async fn sign_in(running: &Running) -> Api {
     let admin = running.stack.admin();

@@ -7,11 +7,10 @@ use async_nats::HeaderMap;
 use muster_nats::subjects;
 use muster_runtime::now_ms;
 use muster_schemas::Kind;
-use muster_stack::StackOptions;
 use muster_tests::bus::TestHost;
 use muster_tests::wait::eventually;
 
-use crate::setup::{Running, start};
+use crate::setup::{Running, start_with_every_service};
 
 /// Lag, rate, batch size, commit latency, redeliveries, dead letters, gaps.
 const OF_INGEST: &[&str] = &[
@@ -79,13 +78,7 @@ async fn names_at(url: &str, wanted: &[&str]) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn what_is_told_to_prometheus_is_what_the_manual_says() {
-    let options = StackOptions {
-        ingest_workers: 1,
-        alert_workers: 1,
-        gateway: true,
-        ..StackOptions::default()
-    };
-    let running = start(options).await;
+    let (running, _) = start_with_every_service().await;
     let host = TestHost::new("web-1");
     running.bus.publish_frame(&host.frame(1, &[now_ms()]), "").await.unwrap();
     let subject = subjects::durable(&host.id, Kind::Telemetry);

@@ -89,12 +89,6 @@ fn resident_bytes() -> usize {
 }
 
 #[test]
-fn a_directory_of_20_000_files_is_followed_and_each_line_read_once() {
-    follow_many(20_000);
-}
-
-#[test]
-#[ignore = "makes 100,000 files, which takes a slow disk a while"]
 fn a_directory_of_100_000_files_is_followed_and_each_line_read_once() {
     follow_many(100_000);
 }
