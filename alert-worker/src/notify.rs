@@ -191,7 +191,7 @@ impl Sender {
             .map_err(|error| broken("the channel cannot be used", error.to_string()))?;
         let outcome = match message {
             None => Ok(()),
-            Some(Message::Http(request)) => self.http.send(request).await,
+            Some(Message::Http(request)) => self.http.send(request, &secrets).await,
             Some(Message::Mail(mail)) => smtp::send(&mail, &self.roots).await,
         };
         outcome.map_err(|failure| shown(failure, &secrets))

@@ -16,6 +16,8 @@ use crate::logic::continuity::{Break, From, Offset, Stream as Found, go_on};
 pub(crate) struct Heard {
     /// Milliseconds since the Unix epoch, by the broker's clock.
     pub(crate) stored_at: i64,
+    /// Whether the host was asked to say it once more, long after.
+    pub(crate) is_again: bool,
     pub(crate) envelope: Envelope<Candidate>,
 }
 
@@ -71,7 +73,7 @@ pub(crate) fn read_batch(messages: &[Message]) -> Result<Batch> {
     for message in messages {
         let (_, stored_at) = place(message)?;
         match read(message, stored_at) {
-            Ok(envelope) => heard.push(Heard { stored_at, envelope }),
+            Ok(heard_now) => heard.push(heard_now),
             Err(reason) => {
                 metrics::counter!("muster_alert_unreadable_total").increment(1);
                 debug!(subject = %message.subject, "left out a message: {reason:#}");
@@ -86,11 +88,12 @@ fn place(message: &Message) -> Result<(u64, i64)> {
     Ok((info.stream_sequence, (info.published.unix_timestamp_nanos() / 1_000_000) as i64))
 }
 
-fn read(message: &Message, stored_at: i64) -> Result<Envelope<Candidate>> {
+fn read(message: &Message, stored_at: i64) -> Result<Heard> {
     let address = subjects::parse(&message.subject)?;
     let content_type = headers::content_type(message.headers.as_ref())?;
     let envelope: Envelope<Candidate> = codec::decode(content_type, &message.payload)?;
     let id = headers::message_id(message.headers.as_ref());
     envelope.check(&address.host, id.as_ref(), stored_at)?;
-    Ok(envelope)
+    let is_again = id.is_some_and(|id| id.resend > 0);
+    Ok(Heard { stored_at, is_again, envelope })
 }

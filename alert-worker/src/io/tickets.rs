@@ -1,7 +1,8 @@
 //! Tickets, their history, the events that tell of them, and whom to page: one statement for each,
 //! however many tickets a decision is about.
 //!
-//! A ticket is opened once: one whose key is there already stays as it is.
+//! A ticket is opened once: one whose key is there already stays as it is. What comes late is not
+//! opened where another ticket of the same rule, host and instance tells of that time already.
 
 use anyhow::{Context, Result};
 use deadpool_postgres::Transaction;
@@ -39,6 +40,13 @@ async fn open(transaction: &Transaction<'_>, drafts: &[TicketDraft]) -> Result<(
             recommendation text, value double precision, threshold double precision,
             begun_at bigint, opened_at bigint, is_late boolean, is_silenced boolean,
             is_flapping boolean, context jsonb)
+        WHERE NOT (new.is_late AND EXISTS (
+            SELECT FROM alerts AS told
+            WHERE told.rule_id = new.rule_id AND told.host_id IS NOT DISTINCT FROM new.host_id
+                AND told.instance = new.instance
+                AND told.begun_at <= to_timestamp(new.begun_at / 1000.0)
+                AND told.resolved_at >= to_timestamp(new.begun_at / 1000.0)
+        ))
         ON CONFLICT (key) DO NOTHING";
     let rows: Vec<serde_json::Value> = drafts.iter().map(row).collect();
     run(transaction, sql, &[&Json(rows)])

@@ -83,19 +83,20 @@ impl Decider {
         &self.offset
     }
 
-    /// Decides about what came. `false`: the partition is not this worker's any more, or not where
-    /// it was left, and nothing may be committed.
+    /// Decides about what came; `present` is the broker's time. `false`: the partition is not this
+    /// worker's any more, or not where it was left, and nothing may be committed.
     pub(super) async fn handle(
         &mut self,
         transaction: &Transaction<'_>,
         stream_created_at: i64,
-        batch: Batch,
+        (batch, present): (Batch, i64),
         known: &Known,
     ) -> Result<bool> {
         let place = Place { seq: batch.last_seq, at_ms: batch.last_at };
         if !self.move_to(transaction, stream_created_at, place).await? {
             return Ok(false);
         }
+        self.engine.catch_up(present);
         let mut facts: Vec<Dated> = batch.heard.into_iter().filter_map(candidate).collect();
         if known.waiting.contains(&self.lease.partition) {
             facts.extend(self.take_inbox(transaction, batch.last_at).await?);
@@ -108,7 +109,7 @@ impl Decider {
         Ok(true)
     }
 
-    /// Decides about what has become due by `now`, up to which everything was heard. Nothing up to
+    /// Decides about what has become due by `now`, up to which everything was heard; nothing up to
     /// `passed` in the stream is left for this partition, where that is known. `false` as above.
     /// `each_alone`: the database has refused it as a whole.
     pub(super) async fn tick(
@@ -271,14 +272,14 @@ fn place_of(effect: &Effect) -> Option<PlaceKey> {
 }
 
 fn candidate(heard: Heard) -> Option<Dated> {
-    let Heard { stored_at, envelope } = heard;
+    let Heard { stored_at, is_again, envelope } = heard;
     let (host, candidate) = (envelope.host, envelope.body);
     if candidate.instance.len() > INSTANCE_BYTES_MAX {
         left_out(&host);
         return None;
     }
     let candidate = Box::new(candidate);
-    Some((stored_at, Fact::Candidate { host, stored_at, candidate }))
+    Some((stored_at, Fact::Candidate { host, stored_at, is_again, candidate }))
 }
 
 fn left_out(host: &HostId) {

@@ -197,7 +197,9 @@ impl<'a> Session<'a> {
         meters.with(CANDIDATES, now_ms(), |meter| meter.begin(now_ms(), count, first_at));
         let mut client = self.shared.pool.get().await.context("no connection to the database")?;
         let transaction = client.transaction().await?;
-        if !self.decider.handle(&transaction, self.stream_created_at, batch, &known).await? {
+        let present = self.clock.as_ref().map_or(batch.last_at, BusClock::now);
+        let stream = self.stream_created_at;
+        if !self.decider.handle(&transaction, stream, (batch, present), &known).await? {
             return Ok(false);
         }
         transaction.commit().await.context("cannot commit what was decided")?;

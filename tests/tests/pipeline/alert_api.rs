@@ -272,9 +272,12 @@ async fn secrets_of_channels_never_come_back() {
     assert_eq!((status, &body["version"]), (200, &json!(2)), "{body}");
     assert_ne!(sealed("kept").await, first, "it is sealed anew");
     assert_eq!(api.put(&path, &kept).await.unwrap().0, 409);
-    let named = set(2, url, json!({ "env": "OPS_TOKEN" }));
+    let named = set(2, url, json!({ "env": "MUSTER_CHANNEL_OPS_TOKEN" }));
     let (_, body) = api.put(&path, &named).await.unwrap();
-    assert_eq!(body["definition"]["headers"]["Authorization"]["env"], "OPS_TOKEN", "{body}");
+    assert_eq!(
+        body["definition"]["headers"]["Authorization"]["env"], "MUSTER_CHANNEL_OPS_TOKEN",
+        "{body}"
+    );
     let lost = set(3, url, stored);
     assert_eq!(api.put(&path, &lost).await.unwrap().0, 422);
     for path in ["/channels", path.as_str()] {

@@ -22,9 +22,9 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
 use super::tls::Roots;
-use muster_alerts::channel::Request;
 use muster_alerts::channel::answer::judge;
 use muster_alerts::channel::retry::Failure;
+use muster_alerts::channel::{Request, Secrets};
 
 /// Longer than any receiver needs that works. A slot is taken meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,19 +64,24 @@ impl Http {
         Self { proxies, timeout, ..Self::new(roots).unwrap() }
     }
 
-    /// One attempt.
-    pub(crate) async fn send(&self, request: Request) -> Result<(), Failure> {
-        self.exchange(build(request)?).await
+    /// One attempt. What the answer repeats of `secrets` is told to nobody.
+    pub(crate) async fn send(&self, request: Request, secrets: &Secrets) -> Result<(), Failure> {
+        self.exchange(build(request)?, secrets).await
     }
 
     /// One request of an address, for nothing but to be heard there.
     pub(crate) async fn get(&self, url: &str) -> Result<(), Failure> {
         let uri: Uri = url.parse().map_err(|_| unusable("the address"))?;
         let request = hyper::Request::get(uri).body(Full::default());
-        self.exchange(request.map_err(|_| unusable("the address"))?).await
+        let request = request.map_err(|_| unusable("the address"))?;
+        self.exchange(request, &Secrets::default()).await
     }
 
-    async fn exchange(&self, request: hyper::Request<Full<Bytes>>) -> Result<(), Failure> {
+    async fn exchange(
+        &self,
+        request: hyper::Request<Full<Bytes>>,
+        secrets: &Secrets,
+    ) -> Result<(), Failure> {
         let deadline = Instant::now() + self.timeout;
         let answer = match self.proxies.intercept(request.uri()) {
             None => timeout_at(deadline, self.client.request(request)).await,
@@ -88,7 +93,7 @@ impl Http {
         match answer {
             Err(_) => Err(Failure::passing(format!("no answer within {:?}", self.timeout))),
             Ok(Err(error)) => Err(Failure::passing(chain(&error))),
-            Ok(Ok(answer)) => heard(answer, deadline).await,
+            Ok(Ok(answer)) => heard(answer, secrets, deadline).await,
         }
     }
 
@@ -140,7 +145,11 @@ fn unusable(what: &str) -> Failure {
     Failure::passing(format!("{what} of the channel cannot be used"))
 }
 
-async fn heard(answer: Response<Incoming>, deadline: Instant) -> Result<(), Failure> {
+async fn heard(
+    answer: Response<Incoming>,
+    secrets: &Secrets,
+    deadline: Instant,
+) -> Result<(), Failure> {
     let status = answer.status().as_u16();
     if answer.status().is_success() {
         return Ok(());
@@ -148,7 +157,7 @@ async fn heard(answer: Response<Incoming>, deadline: Instant) -> Result<(), Fail
     let retry_after = answer.headers().get(header::RETRY_AFTER).cloned();
     let retry_after = retry_after.as_ref().and_then(|value| value.to_str().ok());
     let body = beginning(answer.into_body(), deadline).await;
-    judge(status, retry_after, &body)
+    judge(status, retry_after, &body, secrets)
 }
 
 /// What comes of the answer in time, up to a limit; one that breaks off is as good as it is.

@@ -153,6 +153,7 @@ fn facts(rules: &[Rule], hosts: &[HostId], since: i64, at: i64) -> Vec<Fact> {
         let fact = |rule: &Rule| Fact::Candidate {
             host: host.clone(),
             stored_at: at,
+            is_again: false,
             candidate: Box::new(candidate(rule, CandidateState::StillBreached, since, at)),
         };
         rules.iter().map(fact).collect::<Vec<Fact>>()

@@ -21,7 +21,7 @@ use super::super::tls::Roots;
 use super::{LONG, SHORT, identity};
 use muster_alerts::channel::retry::Failure;
 use muster_alerts::channel::{
-    Definition, Message, Notice, Request, SIGNATURE_HEADER, render, signature,
+    Definition, Message, Notice, Request, SIGNATURE_HEADER, Secrets, render, signature,
 };
 
 async fn serve(router: Router) -> String {
@@ -59,7 +59,7 @@ fn request(url: &str) -> Request {
 
 async fn send(url: &str, limit: Duration) -> Result<(), Failure> {
     let http = Http::for_test(&Roots::default(), limit, Matcher::builder().build());
-    http.send(request(url)).await
+    http.send(request(url), &Secrets::default()).await
 }
 
 fn reason(outcome: Result<(), Failure>) -> String {
@@ -180,7 +180,7 @@ async fn only_a_certificate_that_is_believed_gets_the_message() {
         }
     });
     let direct = Matcher::builder().build();
-    Http::for_test(&roots, LONG, direct).send(request(&url)).await.unwrap();
+    Http::for_test(&roots, LONG, direct).send(request(&url), &Secrets::default()).await.unwrap();
     assert!(reason(send(&url, LONG).await).contains("certificate"));
 }
 
@@ -198,6 +198,6 @@ async fn a_proxy_of_the_environment_is_asked_to_connect() {
     })
     .await;
     let http = Http::for_test(&Roots::default(), LONG, Matcher::builder().all(proxy).build());
-    reason(http.send(request("https://hooks.example/x")).await);
+    reason(http.send(request("https://hooks.example/x"), &Secrets::default()).await);
     assert!(asked.recv().await.unwrap().starts_with("CONNECT hooks.example:443 "));
 }
