@@ -75,6 +75,32 @@ pub struct Look {
 struct StreamInfo {
     created: String,
     state: StreamState,
+    /// Absent where there is one server.
+    cluster: Option<Cluster>,
+}
+
+#[derive(Default, Deserialize)]
+struct Cluster {
+    leader: Option<String>,
+    #[serde(default)]
+    replicas: Vec<Replica>,
+}
+
+#[derive(Deserialize)]
+struct Replica {
+    name: String,
+    current: bool,
+    #[serde(default)]
+    lag: u64,
+}
+
+impl Cluster {
+    /// Whether the server on which this consumer lives has all that the leader has.
+    fn is_current(&self, consumer: &Self) -> bool {
+        let Some(home) = &consumer.leader else { return false };
+        let replica = self.replicas.iter().find(|replica| replica.name == *home);
+        self.leader.as_ref() == Some(home) || replica.is_some_and(|at| at.current && at.lag == 0)
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,6 +115,7 @@ struct ConsumerInfo {
     num_pending: u64,
     delivered: Delivered,
     ts: String,
+    cluster: Option<Cluster>,
 }
 
 #[derive(Deserialize)]
@@ -98,22 +125,23 @@ struct Delivered {
 
 /// Where the stream is; applies the definitions if it is not there.
 pub async fn span(context: &Context, stream: Stream, replicas: usize) -> Result<Span> {
-    if let Some(span) = existing(context, stream).await? {
+    if let Some((span, _)) = existing(context, stream).await? {
         return Ok(span);
     }
     apply_streams(context, replicas).await?;
-    let made = existing(context, stream).await?;
+    let made = existing(context, stream).await?.map(|(span, _)| span);
     made.with_context(|| format!("the stream {} was made and is not there", stream.name()))
 }
 
-async fn existing(context: &Context, stream: Stream) -> Result<Option<Span>> {
+async fn existing(context: &Context, stream: Stream) -> Result<Option<(Span, Cluster)>> {
     let question = format!("STREAM.INFO.{}", stream.name());
     let Some(info) = ask::<StreamInfo>(context, question, &json!({})).await? else {
         return Ok(None);
     };
     let StreamState { first_seq, last_seq, last_ts } = info.state;
     let last = Place { seq: last_seq, at_ms: time_ms(&last_ts)? };
-    Ok(Some(Span { created_at_ms: time_ms(&info.created)?, first_seq, last }))
+    let span = Span { created_at_ms: time_ms(&info.created)?, first_seq, last };
+    Ok(Some((span, info.cluster.unwrap_or_default())))
 }
 
 /// When the message at that place was stored; `None` where none is there.
@@ -221,14 +249,17 @@ impl OrderedSource {
     pub async fn look(&mut self) -> Result<Look> {
         let name = self.stream.name();
         let span = existing(&self.context, self.stream).await?;
-        let span = span.with_context(|| format!("the stream {name} is gone"))?;
+        let (span, stream) = span.with_context(|| format!("the stream {name} is gone"))?;
         ensure!(span.created_at_ms == self.created_at_ms, "the stream {name} was made anew");
         let consumer = &self.consumer.cached_info().name;
         let question = format!("CONSUMER.INFO.{name}.{consumer}");
         let info: Option<ConsumerInfo> = ask(&self.context, question, &json!({})).await?;
         let Some(info) = info else { bail!("the consumer {consumer} of {name} is gone") };
         let at_ms = time_ms(&info.ts)?;
+        // One of several servers may not have yet what the others have stored.
+        let is_current = info.cluster.is_none_or(|consumer| stream.is_current(&consumer));
         let has_all = info.num_pending == 0
+            && is_current
             && info.delivered.consumer_seq == self.received
             && self.batch.is_empty();
         if !has_all {
@@ -282,4 +313,25 @@ async fn make_consumer(
         .create_consumer_on_stream(config, stream.name())
         .await
         .with_context(|| format!("cannot make a consumer of {filter}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_lags_behind_the_leader_does_not_say_that_all_was_heard() {
+        let replica = |name: &str, current, lag| json!({ "name": name, "current": current, "lag": lag, "active": 1 });
+        let stream = json!({
+            "name": "muster", "leader": "a",
+            "replicas": [replica("b", true, 0), replica("c", true, 7), replica("d", false, 0)],
+        });
+        let stream: Cluster = serde_json::from_value(stream).unwrap();
+        let has_all = |home: Option<&str>| {
+            stream.is_current(&Cluster { leader: home.map(Into::into), replicas: Vec::new() })
+        };
+        assert!(has_all(Some("a")) && has_all(Some("b")));
+        assert!(!has_all(Some("c")) && !has_all(Some("d")) && !has_all(Some("e")));
+        assert!(!has_all(None));
+    }
 }

@@ -4,6 +4,14 @@
 use anyhow::{Context, Result};
 use deadpool_postgres::Pool;
 
+/// Whether anybody has set an address.
+pub(crate) async fn is_set(pool: &Pool) -> Result<bool> {
+    let client = pool.get().await.context("no connection to the database")?;
+    let statement = client.prepare_cached("SELECT FROM deadman WHERE url IS NOT NULL").await?;
+    let row = client.query_opt(&statement, &[]).await.context("cannot read the address")?;
+    Ok(row.is_some())
+}
+
 /// The address, where a request of it is due and somebody decides about all hosts: a worker that
 /// has only itself left to speak for must not say that all is well.
 pub(crate) async fn take_turn(pool: &Pool) -> Result<Option<String>> {

@@ -12,7 +12,7 @@ use muster_nats::ConsumerName;
 use muster_nats::backlog::backlog;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::{info, warn};
 
 use super::BACKLOG_TIMEOUT;
 use crate::io::deadman;
@@ -33,19 +33,25 @@ pub(super) async fn run(
         None => Roots::default(),
     };
     let http = Http::new(&roots)?;
-    let mut is_failing = false;
+    let (mut is_failing, mut is_silent) = (false, false);
     while !stop.is_cancelled() {
         tokio::select! {
             () = stop.cancelled() => {}
             outcome = look(&pool, &bus, &http) => match outcome {
-                Ok(None) => {}
+                Ok(None) => is_silent = false,
                 Ok(Some(failure)) => {
                     if failure.is_some() && !is_failing {
                         info!("the address of the dead-man's switch was not reached");
                     }
                     is_failing = failure.is_some();
+                    is_silent = false;
                 }
-                Err(error) => debug!("the dead-man's switch stays silent: {error:#}"),
+                Err(error) => {
+                    if !is_silent {
+                        warn!("the dead-man's switch stays silent: {error:#}");
+                    }
+                    is_silent = true;
+                }
             },
         }
         tokio::select! {
@@ -58,6 +64,9 @@ pub(super) async fn run(
 
 /// `None` where it is not time; else why the request has failed, if it has.
 async fn look(pool: &Pool, bus: &Context, http: &Http) -> Result<Option<Option<String>>> {
+    if !deadman::is_set(pool).await? {
+        return Ok(None);
+    }
     let heard = timeout(BACKLOG_TIMEOUT, backlog(bus, ConsumerName::AlertSignals)).await;
     heard.context("no answer from the bus").flatten()?;
     let Some(url) = deadman::take_turn(pool).await? else { return Ok(None) };

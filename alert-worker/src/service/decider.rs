@@ -9,6 +9,7 @@
 //! failed included, it is worth nothing any more and is loaded again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::Result;
 use deadpool_postgres::Transaction;
@@ -19,7 +20,7 @@ use muster_schemas::{HostId, Partition};
 use tracing::{debug, error};
 
 use super::knowledge::{Known, Told};
-use super::partition::is_about_content;
+use super::partition::{BrokenOver, is_about_content};
 use crate::io::from_partition::{Batch, Heard};
 use crate::io::inbox::{self, Dated};
 use crate::io::lease::{self, Lease};
@@ -102,7 +103,7 @@ impl Decider {
             facts.extend(self.take_inbox(transaction, batch.last_at).await?);
             facts.sort_by_key(|(at, _)| *at);
         }
-        self.observe(facts);
+        self.observe(facts)?;
         self.take_news(batch.last_at, known);
         self.heard_until = Some(batch.last_at);
         self.write(transaction).await?;
@@ -131,7 +132,7 @@ impl Decider {
         }
         if known.waiting.contains(&self.lease.partition) {
             let facts = self.take_inbox(transaction, now).await?;
-            self.observe(facts);
+            self.observe(facts)?;
         }
         self.take_news(now, known);
         self.engine.tick(now);
@@ -167,10 +168,8 @@ impl Decider {
         Ok(facts)
     }
 
-    fn observe(&mut self, facts: Vec<Dated>) {
-        for (at, fact) in facts {
-            self.engine.observe(at, fact);
-        }
+    fn observe(&mut self, facts: Vec<Dated>) -> Result<()> {
+        facts.into_iter().try_for_each(|(at, fact)| survive(|| self.engine.observe(at, fact)))
     }
 
     /// What people have set since, and what hosts are called by now.
@@ -271,6 +270,12 @@ fn place_of(effect: &Effect) -> Option<PlaceKey> {
     }
 }
 
+/// A fact that the engine breaks over is one that cannot be kept, and no reason for the partition to
+/// stand still. What is left of the engine is of no use any more, as after any failure.
+fn survive(decide: impl FnOnce()) -> Result<()> {
+    catch_unwind(AssertUnwindSafe(decide)).map_err(|_| BrokenOver.into())
+}
+
 fn candidate(heard: Heard) -> Option<Dated> {
     let Heard { stored_at, is_again, envelope } = heard;
     let (host, candidate) = (envelope.host, envelope.body);
@@ -291,5 +296,17 @@ fn count(writes: &Writes) {
     let tickets = [("opened", writes.open.len()), ("paged", writes.pages.len())];
     for (what, count) in tickets {
         metrics::counter!("muster_alert_decisions_total", "what" => what).increment(count as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_that_the_engine_breaks_over_is_one_that_cannot_be_kept() {
+        assert!(survive(|| ()).is_ok());
+        let failure = survive(|| assert!(std::env::args().count() == usize::MAX)).unwrap_err();
+        assert!(is_about_content(&failure));
     }
 }

@@ -257,9 +257,17 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether the database refuses what was said, and not only to take it now: a value out of range,
-/// a row that breaks a rule, or one that is too large.
+/// The engine has a mistake, and this is what has brought it to light.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine broke over it")]
+pub(super) struct BrokenOver;
+
+/// Whether it is refused for what it says, and not only for now: by the database a value out of
+/// range, a row that breaks a rule, or one that is too large.
 pub(super) fn is_about_content(failure: &anyhow::Error) -> bool {
+    if failure.is::<BrokenOver>() {
+        return true;
+    }
     let of_database = failure.chain().find_map(|cause| cause.downcast_ref::<DatabaseError>());
     let code = of_database.and_then(DatabaseError::code).map(SqlState::code);
     code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))

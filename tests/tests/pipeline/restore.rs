@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use muster_runtime::now_ms;
-use muster_stack::{Launch, Service};
+use muster_schemas::conditions::CandidateState::{Breached, Cleared};
+use muster_stack::{Launch, Service, StackOptions};
 use muster_tests::bus::TestHost;
 use muster_tests::database::{Database, exactly_once};
 use muster_tests::wait::{eventually, expect};
 
+use crate::desk::{Desk, cpu_rule};
 use crate::setup::{Running, start_ingest};
 
 /// A dump of a test's database takes a second.
@@ -94,6 +96,50 @@ async fn after_a_restore_the_streams_fill_up_what_they_have_and_the_ledger_shows
     let version: i64 = database.client.query_one(sql, &[]).await.unwrap().get(0);
     assert!(version > 1_000_000, "agents may have had version {version} before");
 }
+
+#[tokio::test]
+async fn after_a_restore_tickets_are_what_the_streams_tell_and_none_is_there_twice() {
+    let mut desk = Desk::new(StackOptions::default()).await;
+    let rule = desk.rule(&cpu_rule()).await;
+    desk.start_workers(1);
+    let [before, over, after] = ["before", "over", "after"].map(TestHost::new);
+    let since = now_ms();
+    desk.say(&before, &rule, Breached, since).await;
+    desk.say(&over, &rule, Breached, since).await;
+    desk.wait_for("both have their ticket", "SELECT count(*) FROM alerts", 2).await;
+    let url = desk.running.stack.postgres_url();
+    let dump = desk.running.stack.dir().join("muster.dump");
+    let dump = dump.to_str().unwrap();
+    tool(&desk.running, "pg_dump", &["--format=custom", "--file", dump, &url]).await;
+
+    desk.say(&over, &rule, Cleared, since).await;
+    desk.say(&after, &rule, Breached, since).await;
+    desk.wait_for("one is over and one is new", STANDS, 1).await;
+    desk.wait_for("all of it is told", TOLD, 4).await;
+    desk.running.stack.stop("alert-worker-1").await.unwrap();
+    desk.running.stack.postgres.drop_database("muster").await.unwrap();
+    desk.running.stack.postgres.create_database("muster").await.unwrap();
+    tool(&desk.running, "pg_restore", &["--dbname", &url, dump]).await;
+
+    desk.running.database = Database::connect(&url).await.unwrap();
+    assert_eq!(desk.number("SELECT count(*) FROM alerts").await, 2);
+    desk.running.stack.restart("alert-worker-1").await.unwrap();
+    desk.wait_for("one is over and one is new once more", STANDS, 1).await;
+    let sql = "SELECT count(*) FROM alert_history WHERE kind IN ('opened', 'resolved')";
+    assert_eq!(desk.number(sql).await, 4);
+    desk.wait_for("all of it is told once more", TOLD, 4).await;
+}
+
+/// 1 where one ticket is over and two are open, each once.
+const STANDS: &str = "
+    SELECT (array_agg((host_id, status)::text ORDER BY host_id)
+        = ARRAY['(after,open)', '(before,open)', '(over,resolved)'])::integer::bigint
+    FROM alerts";
+
+/// Openings and ends of which somebody was told.
+const TOLD: &str = "
+    SELECT coalesce(sum(cardinality(alert_ids)), 0)::bigint FROM notifications
+    WHERE state = 'sent'";
 
 /// Where the frames 101 to 110 of a host are in the stream.
 async fn lost_sequences(stream: &jetstream::stream::Stream, host: &TestHost) -> Vec<u64> {

@@ -1,5 +1,6 @@
 //! Alerting: how many observations the engine decides, how soon somebody is told of a breach, what
-//! one worker sustains, a storm, and a takeover after `kill -9`.
+//! one worker sustains, a storm, and how long nobody decides after a worker was told to end, killed
+//! or stopped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,13 +59,13 @@ const UNDER_WAY: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 pub async fn measure(figures: &mut Figures) -> Result<()> {
-    eprintln!("alerts: the engine, then {BREACHES} breaches, a backlog, a storm and a takeover");
+    eprintln!("alerts: the engine, then {BREACHES} breaches, a backlog, a storm and takeovers");
     engine(figures);
     let mut bench = Bench::start().await?;
     bench.breaches(figures).await?;
     bench.backlog(figures).await?;
     bench.storm(figures).await?;
-    bench.takeover(figures).await?;
+    bench.takeovers(figures).await?;
     bench.stack.shutdown().await;
     Ok(())
 }
@@ -137,6 +138,8 @@ fn engine(figures: &mut Figures) {
     let grown = own_rss() - before;
     let states = (rules.len() * hosts.len()) as f64;
     add(figures, "alerts.engine_bytes_per_breach", grown / states, "bytes");
+    let held = ("alerts.engine_10000_hosts_15_rules_mb", grown / 1e6, "MB");
+    against(figures, held, (200.0, Better::Lower));
     let rate = count as f64 / spent_s;
     let name = "alerts.observations_per_s";
     against(figures, (name, rate, "observations/s"), (1_000_000.0, Better::Higher));
@@ -207,11 +210,7 @@ impl Bench {
     }
 
     async fn wait(&self, what: &str, sql: &str, wanted: i64) -> Result<()> {
-        within(PATIENCE, what, async || {
-            let row = self.database.client.query_one(sql, &[]).await;
-            expect(row.map_err(|error| error.to_string())?.get::<_, i64>(0), wanted)
-        })
-        .await
+        wait(&self.database, what, sql, wanted).await
     }
 
     /// Has hosts say something, as fast as the bus takes it; answers the number there of the last of
@@ -339,20 +338,54 @@ impl Bench {
         Ok(())
     }
 
-    /// From `kill -9` of the only owner until another has all of it.
-    async fn takeover(&mut self, figures: &mut Figures) -> Result<()> {
+    /// From the end of one of two workers until the other has all of it.
+    async fn takeovers(&mut self, figures: &mut Figures) -> Result<()> {
         self.stack.add("alert-worker-2", &StackOptions::default())?;
-        let shared = "SELECT count(DISTINCT owner) FROM alert_partitions WHERE lease_until > now()";
-        self.wait("two workers share", shared, 2).await?;
-        self.stack.kill9("alert-worker-1").await?;
+        self.wait("two workers share", SHARED, 2).await?;
         let began = Instant::now();
-        self.wait("one worker is left", shared, 1).await?;
-        self.wait("it has everything", OWNED, 33).await?;
+        let Self { stack, database, .. } = &mut *self;
+        let handed_over = async {
+            is_alone(database).await?;
+            Ok(began.elapsed().as_secs_f64())
+        };
+        // The process may end later than it has given everything back.
+        let ((), took) = tokio::try_join!(stack.stop("alert-worker-1"), handed_over)?;
+        against(figures, ("alerts.hand_over_s", took, "s"), (1.0, Better::Lower));
+
+        self.stack.restart("alert-worker-1").await?;
+        self.wait("two workers share", SHARED, 2).await?;
+        let began = Instant::now();
+        self.stack.pause("alert-worker-1")?;
+        is_alone(&self.database).await?;
         let took = began.elapsed().as_secs_f64();
-        against(figures, ("alerts.takeover_s", took, "s"), (12.0, Better::Lower));
+        against(figures, ("alerts.takeover_of_stopped_s", took, "s"), (12.0, Better::Lower));
+        self.stack.resume("alert-worker-1")?;
+
+        self.wait("two workers share", SHARED, 2).await?;
+        let began = Instant::now();
+        self.stack.kill9("alert-worker-1").await?;
+        is_alone(&self.database).await?;
+        let took = began.elapsed().as_secs_f64();
+        against(figures, ("alerts.takeover_of_killed_s", took, "s"), (12.0, Better::Lower));
         Ok(())
     }
 }
+
+/// One worker has all partitions.
+async fn is_alone(database: &Database) -> Result<()> {
+    wait(database, "one worker is left", SHARED, 1).await?;
+    wait(database, "it has everything", OWNED, 33).await
+}
+
+async fn wait(database: &Database, what: &str, sql: &str, wanted: i64) -> Result<()> {
+    within(PATIENCE, what, async || {
+        let row = database.client.query_one(sql, &[]).await;
+        expect(row.map_err(|error| error.to_string())?.get::<_, i64>(0), wanted)
+    })
+    .await
+}
+
+const SHARED: &str = "SELECT count(DISTINCT owner) FROM alert_partitions WHERE lease_until > now()";
 
 const UNSENT: &str = "SELECT count(*) FROM notifications WHERE state = 'pending'";
 
