@@ -1,5 +1,6 @@
 //! From what hosts say to breaches that begin, go on and end.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use muster_schemas::HostId;
@@ -7,7 +8,7 @@ use muster_schemas::conditions::{Candidate, CandidateState, Context, INSTANCES_M
 
 use super::rules::Known;
 use super::said::{Change, Effect, Resolution};
-use super::state::{Breach, HEARD_STEP_MS, Place, QUIET_MS, State, UNTIL_TOLD};
+use super::state::{Breach, HEARD_STEP_MS, Place, QUIET_MS, State, Ticket, UNTIL_TOLD};
 use super::{Engine, Host};
 
 /// What was said longer ago than this when it was stored is late: an agent that was cut off, not a
@@ -73,13 +74,27 @@ impl State {
     }
 }
 
+impl Breach {
+    /// Notes how long it was not heard of.
+    fn widen_gap(&mut self, stored_at: i64) {
+        let gap = stored_at - self.heard_at;
+        let gap = (gap + HEARD_STEP_MS / 2) / HEARD_STEP_MS * HEARD_STEP_MS;
+        self.gap_ms = self.gap_ms.max(gap);
+    }
+
+    fn hear(&mut self, stored_at: i64, candidate: &Candidate) {
+        self.heard_at = stored_at;
+        (self.value, self.threshold) = (Some(candidate.value), Some(candidate.threshold));
+    }
+}
+
 impl Engine {
     pub(super) fn candidate(
         &mut self,
         id: &HostId,
         stored_at: i64,
         is_again: bool,
-        candidate: Candidate,
+        mut candidate: Candidate,
     ) {
         let Ok(rule) = candidate.rule.parse::<i64>() else { return };
         let Some(rule) = self.rules.get(&rule).cloned() else { return };
@@ -100,6 +115,9 @@ impl Engine {
             _ => {}
         }
         let name = Arc::clone(name);
+        if self.note(&name, &rule, times, &mut candidate) {
+            return;
+        }
         let instance = candidate.instance.as_str().into();
         let place = Place { host: Arc::clone(&name), rule: rule.rule.id, instance };
         if self.state(&place).is_none() && !self.makes_room(&place) {
@@ -112,6 +130,57 @@ impl Engine {
         if rule.is_group() {
             self.count_host(&name, stored_at);
         }
+    }
+
+    /// Notes that a breach goes on as it did, which is most of what is said and not known. `false`
+    /// where more may come of it, and nothing was noted.
+    fn note(
+        &mut self,
+        name: &Arc<str>,
+        rule: &Known,
+        times: Times,
+        candidate: &mut Candidate,
+    ) -> bool {
+        let Some(host) = self.hosts.get_mut(name) else { return false };
+        let Some(states) = host.states.get_mut(&rule.rule.id) else { return false };
+        let own = candidate.instance.as_str();
+        let found = states.range_mut::<str, _>((Bound::Included(own), Bound::Included(own)));
+        let Some((instance, state)) = found.into_iter().next() else { return false };
+        let Some(breach) = &mut state.breach else { return false };
+        let goes_on = candidate.state != CandidateState::Cleared
+            && candidate.since == breach.since
+            && breach.heard_at >= host.changed_at
+            && !(times.is_late || breach.is_late || rule.is_group());
+        let is_told = |ticket: &Ticket| ticket.is_told(rule, times.at);
+        if !goes_on || !self.silences.is_empty() || !state.ticket.as_deref().is_none_or(is_told) {
+            return false;
+        }
+        let gap_before_ms = breach.gap_ms;
+        breach.widen_gap(times.stored_at);
+        breach.hear(times.stored_at, candidate);
+        state.said_at = state.said_at.max(candidate.at);
+        let is_put_forward = breach.gap_ms != gap_before_ms;
+        let place =
+            || Place { host: Arc::clone(name), rule: rule.rule.id, instance: Arc::clone(instance) };
+        match state.ticket.as_deref().map(|ticket| ticket.is_open().then_some(ticket.named_at)) {
+            None => breach.context = boxed(rule, std::mem::take(&mut candidate.context)),
+            Some(None) => {}
+            Some(Some(named_at)) => {
+                let what = Change::Value(candidate.value);
+                let ticket = place().ticket(named_at);
+                self.effects.push(Effect::Change { ticket, at: times.at, what });
+            }
+        }
+        let changed = (is_put_forward || !state.is_dirty).then(place);
+        let was_dirty = std::mem::replace(&mut state.is_dirty, true);
+        let Some(place) = changed else { return true };
+        if is_put_forward {
+            self.reschedule(&place);
+        }
+        if !was_dirty {
+            self.dirty.push(place);
+        }
+        true
     }
 
     /// Whether there is room for one more instance of a host, if need be in the place of the one
@@ -222,12 +291,9 @@ impl Engine {
         if was_late || resumes {
             breach.known_from = breach.known_from.max(times.at);
         } else {
-            let gap = times.stored_at - breach.heard_at;
-            let gap = (gap + HEARD_STEP_MS / 2) / HEARD_STEP_MS * HEARD_STEP_MS;
-            breach.gap_ms = breach.gap_ms.max(gap);
+            breach.widen_gap(times.stored_at);
         }
-        breach.heard_at = times.stored_at;
-        (breach.value, breach.threshold) = (Some(candidate.value), Some(candidate.threshold));
+        breach.hear(times.stored_at, &candidate);
         let Some(ticket) = &mut state.ticket else {
             breach.context = boxed(rule, candidate.context);
             return;

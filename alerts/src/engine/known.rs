@@ -116,9 +116,8 @@ impl Engine {
             self.schedule(&place, old.timer, None);
             let host = self.hosts.entry(Arc::clone(&place.host)).or_default();
             let states = host.states.entry(place.rule).or_default();
-            let state = Box::new(State { timer: None, ..state });
+            let state = Box::new(State { timer: None, is_dirty: false, ..state });
             states.insert(Arc::clone(&place.instance), state);
-            self.dirty.remove(&place);
             self.reschedule(&place);
         }
     }

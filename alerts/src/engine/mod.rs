@@ -70,8 +70,8 @@ pub struct Engine {
     hosts: HashMap<Arc<str>, Host>,
     groups: BTreeMap<i64, Tally>,
     timers: BTreeSet<(i64, Place)>,
-    /// What has to be saved or forgotten.
-    dirty: BTreeSet<Place>,
+    /// What has to be saved or forgotten; some of it twice.
+    dirty: Vec<Place>,
     effects: Vec<Effect>,
     is_loading: bool,
     /// What time it is on the bus, where that was told.
@@ -99,7 +99,7 @@ impl Engine {
             hosts: HashMap::from([("".into(), Host::default())]),
             groups: BTreeMap::new(),
             timers: BTreeSet::new(),
-            dirty: BTreeSet::new(),
+            dirty: Vec::new(),
             effects: Vec::new(),
             is_loading: true,
             present: 0,
@@ -148,12 +148,16 @@ impl Engine {
     /// What is to be done, in order; the states last, each at most once.
     pub fn drain_effects(&mut self) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.effects);
+        let mut forgotten = BTreeSet::new();
         for place in std::mem::take(&mut self.dirty) {
-            let key = place.key();
-            effects.push(match self.state(&place) {
-                Some(state) => Effect::Save(Saved { key, state: state.clone() }),
-                None => Effect::Forget(key),
-            });
+            if let Some(state) = self.state_mut(&place) {
+                if std::mem::take(&mut state.is_dirty) {
+                    let state = State { timer: None, ..state.clone() };
+                    effects.push(Effect::Save(Saved { key: place.key(), state }));
+                }
+            } else if forgotten.insert(place.clone()) {
+                effects.push(Effect::Forget(place.key()));
+            }
         }
         effects
     }
@@ -184,8 +188,16 @@ impl Engine {
         }
         while self.timers.first().is_some_and(|(at, _)| *at <= now) {
             let Some((at, place)) = self.timers.pop_first() else { return };
+            let due = self.state(&place).and_then(|state| self.next_timer(&place, state));
+            if let Some(state) = self.state_mut(&place) {
+                state.timer = None;
+            }
+            // What was said meanwhile has put it off.
+            if due.is_none_or(|due| due > at) {
+                self.reschedule(&place);
+                continue;
+            }
             let mut state = self.take(&place);
-            state.timer = None;
             self.due(&place, &mut state, at);
             // Whatever comes next comes later: no mistake in a deadline may make this turn in
             // place.
@@ -211,21 +223,27 @@ impl Engine {
         states.get(&place.instance).map(|state| &**state)
     }
 
-    /// Takes a state out, to be changed and put back; a calm one is made anew.
-    fn take(&mut self, place: &Place) -> State {
-        let states =
-            self.hosts.get_mut(&place.host).and_then(|host| host.states.get_mut(&place.rule));
-        let state = states.and_then(|states| states.remove(&place.instance));
-        state.map(|state| *state).unwrap_or_default()
+    fn state_mut(&mut self, place: &Place) -> Option<&mut State> {
+        let states = self.hosts.get_mut(&place.host)?.states.get_mut(&place.rule)?;
+        states.get_mut(&place.instance).map(|state| &mut **state)
     }
 
-    fn put(&mut self, place: &Place, state: State, now: i64) {
+    /// Takes a state out, to be changed and put back; a calm one is made anew.
+    fn take(&mut self, place: &Place) -> Box<State> {
+        let states =
+            self.hosts.get_mut(&place.host).and_then(|host| host.states.get_mut(&place.rule));
+        states.and_then(|states| states.remove(&place.instance)).unwrap_or_default()
+    }
+
+    fn put(&mut self, place: &Place, state: Box<State>, now: i64) {
         self.put_after(place, state, now, i64::MIN);
     }
 
     /// Puts a state back, to be looked at when it is due but not before `earliest`.
-    fn put_after(&mut self, place: &Place, mut state: State, now: i64, earliest: i64) {
-        self.dirty.insert(place.clone());
+    fn put_after(&mut self, place: &Place, mut state: Box<State>, now: i64, earliest: i64) {
+        if !std::mem::replace(&mut state.is_dirty, true) {
+            self.dirty.push(place.clone());
+        }
         let is_member =
             !place.is_of_group() && self.rules.get(&place.rule).is_some_and(|rule| rule.is_group());
         if state.is_calm(now) || (is_member && state.breach.is_none()) {
@@ -233,18 +251,17 @@ impl Engine {
             return;
         }
         let next = self.next_timer(place, &state).map(|at| at.max(earliest));
+        // Most of what is said puts something off: it is then looked at when it was due before.
+        let next = state.timer.filter(|old| next.is_some_and(|next| *old <= next)).or(next);
         self.schedule(place, state.timer, next);
         state.timer = next;
         let host = self.hosts.entry(Arc::clone(&place.host)).or_default();
-        host.states
-            .entry(place.rule)
-            .or_default()
-            .insert(Arc::clone(&place.instance), Box::new(state));
+        host.states.entry(place.rule).or_default().insert(Arc::clone(&place.instance), state);
     }
 
     fn drop_state(&mut self, place: &Place, timer: Option<i64>) {
         self.schedule(place, timer, None);
-        self.dirty.insert(place.clone());
+        self.dirty.push(place.clone());
         let Some(host) = self.hosts.get_mut(&place.host) else { return };
         if let Some(states) = host.states.get_mut(&place.rule) {
             states.remove(&place.instance);
@@ -271,9 +288,7 @@ impl Engine {
         let Some(state) = self.state(place) else { return };
         let (old, new) = (state.timer, self.next_timer(place, state));
         self.schedule(place, old, new);
-        let states =
-            self.hosts.get_mut(&place.host).and_then(|host| host.states.get_mut(&place.rule));
-        if let Some(state) = states.and_then(|states| states.get_mut(&place.instance)) {
+        if let Some(state) = self.state_mut(place) {
             state.timer = new;
         }
     }

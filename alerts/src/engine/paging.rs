@@ -23,6 +23,12 @@ impl Ticket {
         }
     }
 
+    /// Whether nobody has to be told of it now, nor anything thought about that holds a page up.
+    pub(super) fn is_told(&self, rule: &Known, at: i64) -> bool {
+        let is_free = self.held_until.is_none() && !self.is_silenced && !self.is_past;
+        is_free && !self.is_late && !self.has_page_due(rule, at)
+    }
+
     fn has_page_due(&self, rule: &Known, at: i64) -> bool {
         self.paged_at.is_none() || self.step_due_at(rule).is_some_and(|due| due <= at)
     }

@@ -96,9 +96,13 @@ pub struct State {
     pub(super) begins: Vec<i64>,
     #[serde(default)]
     pub(super) is_flapping: bool,
-    /// When it is due; kept beside it so that the old entry is found.
+    /// When it is looked at, which is not after it is due; kept beside it so that the old entry is
+    /// found.
     #[serde(skip)]
     pub(super) timer: Option<i64>,
+    /// Whether it is among what has to be saved.
+    #[serde(skip)]
+    pub(super) is_dirty: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
