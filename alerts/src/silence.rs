@@ -9,9 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use muster_schemas::Rejection;
 use serde::{Deserialize, Serialize};
 
@@ -190,20 +190,25 @@ impl Windows {
         let today = at.to_zoned(self.zone.clone()).date();
         let days_back = self.duration_ms / 86_400_000 + 1;
         let ends = (0..=days_back).filter_map(|back| {
-            let begins = self.begins_at(today.checked_sub(back.days()).ok()?)?;
-            let ends = begins + self.duration_ms;
+            let (begins, ends) = self.on(today.checked_sub(back.days()).ok()?)?;
             (begins..ends).contains(&now).then_some(ends)
         });
         ends.max()
     }
 
-    fn begins_at(&self, date: Date) -> Option<i64> {
+    /// From when to when by the zone's clocks, also in the night in which they are changed.
+    fn on(&self, date: Date) -> Option<(i64, i64)> {
         let weekday = date.weekday().to_monday_zero_offset();
         if !self.weekdays[usize::try_from(weekday).ok()?] {
             return None;
         }
-        let begins = date.to_datetime(self.time).to_zoned(self.zone.clone()).ok()?;
-        Some(begins.timestamp().as_millisecond())
+        let begins = date.to_datetime(self.time);
+        let ends = begins.checked_add(SignedDuration::from_millis(self.duration_ms)).ok()?;
+        let at = |civil: DateTime| {
+            let zoned = civil.to_zoned(self.zone.clone()).ok()?;
+            Some(zoned.timestamp().as_millisecond())
+        };
+        Some((at(begins)?, at(ends)?))
     }
 }
 
@@ -252,7 +257,11 @@ mod tests {
         let recurrence = skipped.recurrence.as_mut().unwrap();
         (recurrence.weekdays, recurrence.time) = (vec![Weekday::Sun], "02:30".into());
         check(&skipped, "2026-03-29T01:29:00Z", None);
-        check(&skipped, "2026-03-29T01:30:00Z", Some("2026-03-29T04:30:00Z"));
+        check(&skipped, "2026-03-29T01:30:00Z", Some("2026-03-29T03:30:00Z"));
+        let mut long = silence();
+        long.recurrence.as_mut().unwrap().duration_s = 8 * 3600;
+        check(&long, "2026-03-28T23:00:00Z", Some("2026-03-29T05:00:00Z"));
+        check(&long, "2026-10-24T23:00:00Z", Some("2026-10-25T06:00:00Z"));
     }
 
     #[test]

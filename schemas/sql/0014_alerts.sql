@@ -90,6 +90,10 @@ CREATE TABLE alert_partitions (
     -- How often something was decided. Whoever commits names it, so that a commit of which nobody
     -- knows whether it came through is not made twice.
     decisions         bigint NOT NULL DEFAULT 0,
+    -- When that was last done: once a minute at least, where all is well.
+    decided_at        timestamptz,
+    -- Before this nothing could be heard for a while.
+    heard_from        timestamptz,
     -- Sequence numbers are those of this stream and of no other of its name.
     stream_created_at timestamptz
 ) WITH (fillfactor = 50);

@@ -13,7 +13,8 @@ pub(crate) async fn is_set(pool: &Pool) -> Result<bool> {
 }
 
 /// The address, where a request of it is due and somebody decides about all hosts: a worker that
-/// has only itself left to speak for must not say that all is well.
+/// has only itself left to speak for, or holds what it cannot decide about, must not say that all is
+/// well.
 pub(crate) async fn take_turn(pool: &Pool) -> Result<Option<String>> {
     let sql = "
         UPDATE deadman SET last_at = now()
@@ -22,6 +23,7 @@ pub(crate) async fn take_turn(pool: &Pool) -> Result<Option<String>> {
           AND NOT EXISTS (
               SELECT FROM alert_partitions
               WHERE owner IS NULL OR lease_until < now() - interval '1 minute'
+                 OR decided_at IS NULL OR decided_at < now() - interval '3 minutes'
           )
         RETURNING url";
     let client = pool.get().await.context("no connection to the database")?;

@@ -120,7 +120,9 @@ impl Leases {
                 FOR UPDATE SKIP LOCKED
             )
             UPDATE alert_partitions AS stored
-            SET owner = $1, epoch = epoch + 1, lease_until = now() + $3 * interval '1 ms'
+            SET owner = $1, lease_until = now() + $3 * interval '1 ms',
+                -- Not one that was given out before, even where the database has forgotten that.
+                epoch = greatest(epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
             FROM free
             WHERE stored.partition = free.partition
             RETURNING stored.partition, epoch";
@@ -167,7 +169,8 @@ impl Leases {
 pub(crate) async fn offset(transaction: &Transaction<'_>, lease: Lease) -> Result<Option<Offset>> {
     let sql = "
         SELECT last_seq, (extract(epoch FROM last_at) * 1000)::bigint,
-               (extract(epoch FROM stream_created_at) * 1000)::bigint, decisions
+               (extract(epoch FROM stream_created_at) * 1000)::bigint, decisions,
+               (extract(epoch FROM heard_from) * 1000)::bigint
         FROM alert_partitions
         WHERE partition = $1 AND epoch = $2";
     let Lease { partition, epoch } = lease;
@@ -180,6 +183,7 @@ pub(crate) async fn offset(transaction: &Transaction<'_>, lease: Lease) -> Resul
         at: row.get(1),
         stream_created_at: row.get(2),
         decisions: row.get(3),
+        heard_from: row.get(4),
     }))
 }
 
@@ -202,21 +206,34 @@ pub(crate) async fn fence(
     let sql = "
         UPDATE alert_partitions
         SET last_seq = $4, last_at = $5, stream_created_at = $6, decisions = decisions + 1,
+            decided_at = clock_timestamp(), heard_from = $9,
             lease_until = greatest(lease_until, clock_timestamp() + $7 * interval '1 ms')
         WHERE partition = $1 AND epoch = $2 AND last_seq = $3 AND decisions = $8";
     let Lease { partition, epoch } = lease;
     let (number, from_seq, to_seq) = (partition.number(), from.seq as i64, to.seq as i64);
     let lease_ms = lease_ms();
     let (at, created_at) = (to.at.map(system_time), to.stream_created_at.map(system_time));
+    let heard_from = to.heard_from.map(system_time);
+    let decisions = from.decisions;
     let statement = transaction.prepare_cached(sql).await?;
     let touched = transaction
         .execute(
             &statement,
-            &[&number, &epoch, &from_seq, &to_seq, &at, &created_at, &lease_ms, &from.decisions],
+            &[
+                &number,
+                &epoch,
+                &from_seq,
+                &to_seq,
+                &at,
+                &created_at,
+                &lease_ms,
+                &decisions,
+                &heard_from,
+            ],
         )
         .await
         .with_context(|| format!("cannot move the offset of {partition}"))?;
-    Ok((touched == 1).then_some(Offset { decisions: from.decisions + 1, ..to }))
+    Ok((touched == 1).then_some(Offset { decisions: decisions + 1, ..to }))
 }
 
 fn lease_ms() -> f64 {

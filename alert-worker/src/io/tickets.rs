@@ -2,7 +2,8 @@
 //! however many tickets a decision is about.
 //!
 //! A ticket is opened once: one whose key is there already stays as it is. What comes late is not
-//! opened where another ticket of the same rule, host and instance tells of that time already.
+//! opened where another ticket of the same rule, host and instance, which has recovered, tells of
+//! that time already.
 
 use anyhow::{Context, Result};
 use deadpool_postgres::Transaction;
@@ -38,12 +39,12 @@ async fn open(transaction: &Transaction<'_>, drafts: &[TicketDraft]) -> Result<(
         FROM jsonb_to_recordset($1) AS new (key text, rule_id bigint, rule_version bigint,
             host_id text, instance text, metric text, priority text, title text, description text,
             recommendation text, value double precision, threshold double precision,
-            begun_at bigint, opened_at bigint, is_late boolean, is_silenced boolean,
-            is_flapping boolean, context jsonb)
-        WHERE NOT (new.is_late AND EXISTS (
+            begun_at bigint, opened_at bigint, is_late boolean, is_past boolean,
+            is_silenced boolean, is_flapping boolean, context jsonb)
+        WHERE NOT (new.is_late AND NOT new.is_past AND EXISTS (
             SELECT FROM alerts AS told
             WHERE told.rule_id = new.rule_id AND told.host_id IS NOT DISTINCT FROM new.host_id
-                AND told.instance = new.instance
+                AND told.instance = new.instance AND told.resolution = 'recovered'
                 AND told.begun_at <= to_timestamp(new.begun_at / 1000.0)
                 AND told.resolved_at >= to_timestamp(new.begun_at / 1000.0)
         ))
@@ -71,6 +72,7 @@ fn row(draft: &TicketDraft) -> serde_json::Value {
         "begun_at": draft.begun_at,
         "opened_at": draft.opened_at,
         "is_late": draft.is_late,
+        "is_past": draft.is_past,
         "is_silenced": draft.is_silenced,
         "is_flapping": draft.is_flapping,
         "context": draft.context,

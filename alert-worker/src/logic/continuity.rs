@@ -24,6 +24,23 @@ pub struct Offset {
     pub stream_created_at: Option<i64>,
     /// How often something was decided, with or without a message.
     pub decisions: i64,
+    /// Before this nothing could be heard for a while.
+    pub heard_from: Option<i64>,
+}
+
+/// As long as this nothing is heard only where the bus or we were away: somebody decides about each
+/// partition once a minute, and a takeover takes ten seconds.
+const DEAF_MS: i64 = 90_000;
+
+impl Offset {
+    /// Notes when something was heard, in order, `last` having been the time before. Answers that
+    /// time.
+    pub fn hear(&mut self, last: Option<i64>, at: i64) -> i64 {
+        if last.is_some_and(|last| at.saturating_sub(last) > DEAF_MS) {
+            self.heard_from = self.heard_from.max(Some(at));
+        }
+        last.map_or(at, |last| last.max(at))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +139,7 @@ mod tests {
     }
 
     fn offset(seq: u64) -> Offset {
-        Offset { seq, at: Some(READ), stream_created_at: Some(MADE), decisions: 1 }
+        Offset { seq, at: Some(READ), stream_created_at: Some(MADE), ..Offset::default() }
     }
 
     #[track_caller]
@@ -168,5 +185,20 @@ mod tests {
         let there = Stream { stored_at_offset: None, ..stream() };
         check(offset(48), there, From::Sequence(50), Some(overtaken));
         assert!(overtaken.to_string().contains("begins at message 50, and 48 was"));
+    }
+
+    #[test]
+    fn a_long_time_in_which_nothing_was_heard_is_noted_and_a_short_one_is_not() {
+        let mut offset = Offset::default();
+        let mut last = None;
+        for at in [1_000, 61_000, 150_000, 151_000] {
+            last = Some(offset.hear(last, at));
+            assert_eq!(offset.heard_from, None);
+        }
+        last = Some(offset.hear(last, 300_000));
+        assert_eq!((last, offset.heard_from), (Some(300_000), Some(300_000)));
+        // What comes out of order is not another outage.
+        last = Some(offset.hear(last, 200_000));
+        assert_eq!((last, offset.heard_from), (Some(300_000), Some(300_000)));
     }
 }

@@ -39,8 +39,10 @@ const INSTANCE_BYTES_MAX: usize = 1_000;
 pub(super) struct Decider {
     lease: Lease,
     offset: Offset,
-    /// Up to when everything was heard, by the broker's clock; `None` until that is known.
+    /// Up to when everything was heard, by the broker's clock; `None` where nothing ever was.
     heard_until: Option<i64>,
+    /// Whether that was before this one had it.
+    is_new: bool,
     engine: Engine,
     told: Told,
     /// Rules whose states were left where they are.
@@ -60,6 +62,7 @@ impl Decider {
         let partition = lease.partition;
         let scope = if partition == Partition::FLEET { Scope::Groups } else { Scope::Hosts };
         let mut engine = Engine::new(scope);
+        engine.deaf_until(offset.heard_from.unwrap_or_default());
         let (told, facts) = Told::default().news(partition, known);
         let hosts: Vec<&str> = known.hosts_of(partition).map(|(host, _)| host.as_str()).collect();
         let presence = inbox::presence(transaction, partition, &hosts).await?;
@@ -71,8 +74,9 @@ impl Decider {
         for fact in facts.into_iter().chain([Fact::Restored(saved)]).chain(presence) {
             engine.observe(0, fact);
         }
-        let (heard_until, has_news) = (None, false);
-        Ok(Some(Self { lease, offset, heard_until, engine, told, unread, has_news }))
+        let (heard_until, has_news) = (offset.at, false);
+        let is_new = true;
+        Ok(Some(Self { lease, offset, heard_until, is_new, engine, told, unread, has_news }))
     }
 
     /// Whether a rule can be read by now whose states were not loaded.
@@ -93,6 +97,7 @@ impl Decider {
         (batch, present): (Batch, i64),
         known: &Known,
     ) -> Result<bool> {
+        self.hear(batch.heard.iter().map(|heard| heard.stored_at).chain([batch.last_at]));
         let place = Place { seq: batch.last_seq, at_ms: batch.last_at };
         if !self.move_to(transaction, stream_created_at, place).await? {
             return Ok(false);
@@ -104,8 +109,7 @@ impl Decider {
             facts.sort_by_key(|(at, _)| *at);
         }
         self.observe(facts)?;
-        self.take_news(batch.last_at, known);
-        self.heard_until = Some(batch.last_at);
+        self.take_news(batch.last_at, known)?;
         self.write(transaction).await?;
         Ok(true)
     }
@@ -121,6 +125,8 @@ impl Decider {
         known: &Known,
         each_alone: bool,
     ) -> Result<bool> {
+        self.hear([now]);
+        self.engine.catch_up(now);
         let is_known = self.offset.stream_created_at == Some(stream_created_at);
         let place = passed.filter(|place| !is_known || place.seq > self.offset.seq);
         let is_kept = match place {
@@ -134,9 +140,8 @@ impl Decider {
             let facts = self.take_inbox(transaction, now).await?;
             self.observe(facts)?;
         }
-        self.take_news(now, known);
-        self.engine.tick(now);
-        self.heard_until = Some(now);
+        self.take_news(now, known)?;
+        survive(|| self.engine.tick(now))?;
         if each_alone {
             self.write_each_alone(transaction).await?;
         } else {
@@ -151,7 +156,8 @@ impl Decider {
         if known.waiting.contains(&partition) || self.told.is_old(partition, known) {
             return None;
         }
-        let passed = self.heard_until?.saturating_add(PASSED_AGE_MS_MAX);
+        let heard_until = self.heard_until.filter(|_| !self.is_new)?;
+        let passed = heard_until.saturating_add(PASSED_AGE_MS_MAX);
         Some(self.engine.next_deadline().map_or(passed, |due| due.min(passed)))
     }
 
@@ -168,21 +174,28 @@ impl Decider {
         Ok(facts)
     }
 
+    /// Notes when something was heard, in order: the engine is told before it decides about it.
+    fn hear(&mut self, times: impl IntoIterator<Item = i64>) {
+        for at in times {
+            self.heard_until = Some(self.offset.hear(self.heard_until, at));
+        }
+        self.is_new = false;
+        self.engine.deaf_until(self.offset.heard_from.unwrap_or_default());
+    }
+
     fn observe(&mut self, facts: Vec<Dated>) -> Result<()> {
         facts.into_iter().try_for_each(|(at, fact)| survive(|| self.engine.observe(at, fact)))
     }
 
     /// What people have set since, and what hosts are called by now.
-    fn take_news(&mut self, now: i64, known: &Known) {
+    fn take_news(&mut self, now: i64, known: &Known) -> Result<()> {
         let partition = self.lease.partition;
         if !self.told.is_old(partition, known) {
-            return;
+            return Ok(());
         }
         let (told, facts) = self.told.news(partition, known);
         self.told = told;
-        for fact in facts {
-            self.engine.observe(now, fact);
-        }
+        self.observe(facts.into_iter().map(|fact| (now, fact)).collect())
     }
 
     async fn write(&mut self, transaction: &Transaction<'_>) -> Result<()> {

@@ -52,7 +52,7 @@ impl State {
     }
 
     /// Whether this says only what is known already. Most of what is said does.
-    fn is_known(&self, host: &Host, candidate: &Candidate, times: Times) -> bool {
+    fn is_known(&self, heard_since: i64, candidate: &Candidate, times: Times) -> bool {
         if times.is_late && candidate.at <= self.said_at {
             return true;
         }
@@ -60,7 +60,7 @@ impl State {
             return candidate.state == CandidateState::Cleared && candidate.at <= self.said_at;
         };
         match candidate.state {
-            CandidateState::Cleared => candidate.at < breach.since,
+            CandidateState::Cleared => times.is_late && candidate.at < breach.since,
             // The host speaks of it by itself.
             _ if times.is_again && !breach.is_late => true,
             CandidateState::Breached | CandidateState::StillBreached => {
@@ -68,7 +68,7 @@ impl State {
                     && !times.is_late
                     && !breach.is_late
                     && times.stored_at < breach.heard_at.saturating_add(HEARD_STEP_MS)
-                    && breach.heard_at >= host.changed_at
+                    && breach.heard_at >= heard_since
             }
         }
     }
@@ -109,7 +109,7 @@ impl Engine {
         let times = Times::of(stored_at, host.clock_offset_ms, is_again, &candidate);
         let states = host.states.get(&rule.rule.id);
         match states.and_then(|states| states.get(candidate.instance.as_str())) {
-            Some(state) if state.is_known(host, &candidate, times) => return,
+            Some(state) if state.is_known(self.heard_since(host), &candidate, times) => return,
             None if candidate.state == CandidateState::Cleared && rule.is_group() => return,
             None if !rule.selector.holds(name, &host.labels) => return,
             _ => {}
@@ -120,7 +120,7 @@ impl Engine {
         }
         let instance = candidate.instance.as_str().into();
         let place = Place { host: Arc::clone(&name), rule: rule.rule.id, instance };
-        if self.state(&place).is_none() && !self.makes_room(&place) {
+        if self.state(&place).is_none() && !self.has_room(&place) {
             return;
         }
         let mut state = self.take(&place);
@@ -141,7 +141,9 @@ impl Engine {
         times: Times,
         candidate: &mut Candidate,
     ) -> bool {
+        let heard_from = self.heard_from;
         let Some(host) = self.hosts.get_mut(name) else { return false };
+        let heard_since = host.changed_at.max(heard_from);
         let Some(states) = host.states.get_mut(&rule.rule.id) else { return false };
         let own = candidate.instance.as_str();
         let found = states.range_mut::<str, _>((Bound::Included(own), Bound::Included(own)));
@@ -149,7 +151,7 @@ impl Engine {
         let Some(breach) = &mut state.breach else { return false };
         let goes_on = candidate.state != CandidateState::Cleared
             && candidate.since == breach.since
-            && breach.heard_at >= host.changed_at
+            && breach.heard_at >= heard_since
             && !(times.is_late || breach.is_late || rule.is_group());
         let is_told = |ticket: &Ticket| ticket.is_told(rule, times.at);
         if !goes_on || !self.silences.is_empty() || !state.ticket.as_deref().is_none_or(is_told) {
@@ -183,19 +185,16 @@ impl Engine {
         true
     }
 
-    /// Whether there is room for one more instance of a host, if need be in the place of the one
-    /// that would be forgotten next.
-    fn makes_room(&mut self, place: &Place) -> bool {
+    /// Whether there is room for one more instance of a host. What is over keeps its place until it
+    /// is forgotten, or names that are made up would open tickets without end.
+    fn has_room(&self, place: &Place) -> bool {
         let states = self.hosts.get(&place.host).and_then(|host| host.states.get(&place.rule));
-        let Some(states) = states.filter(|states| states.len() >= INSTANCES_MAX) else {
-            return true;
-        };
-        let over = states.iter().filter(|(_, s)| s.breach.is_none() && s.ticket.is_none());
-        let next = over.min_by_key(|(_, state)| state.forget_at());
-        let Some((instance, state)) = next else { return false };
-        let (instance, timer) = (Arc::clone(instance), state.timer);
-        self.drop_state(&Place { instance, ..place.clone() }, timer);
-        true
+        states.is_none_or(|states| states.len() < INSTANCES_MAX)
+    }
+
+    /// Since when this host would have been heard, if it had spoken.
+    pub(super) fn heard_since(&self, host: &Host) -> i64 {
+        host.changed_at.max(self.heard_from)
     }
 
     fn hear(
@@ -275,7 +274,7 @@ impl Engine {
         times: Times,
         candidate: Candidate,
     ) {
-        let online_since = self.hosts.get(&place.host).map_or(0, |host| host.changed_at);
+        let heard_since = self.hosts.get(&place.host).map_or(0, |host| self.heard_since(host));
         let Some(breach) = &mut state.breach else { return };
         breach.since = candidate.since;
         if times.is_late {
@@ -287,7 +286,7 @@ impl Engine {
             return;
         }
         let was_late = std::mem::take(&mut breach.is_late);
-        let resumes = breach.heard_at < online_since;
+        let resumes = breach.heard_at < heard_since;
         if was_late || resumes {
             breach.known_from = breach.known_from.max(times.at);
         } else {
@@ -352,7 +351,7 @@ impl Engine {
     }
 
     pub(super) fn has_evidence(&self, place: &Place, rule: &Known, breach: &Breach) -> bool {
-        let spoken = |host: &Host| !host.is_offline && breach.heard_at >= host.changed_at;
+        let spoken = |host: &Host| !host.is_offline && breach.heard_at >= self.heard_since(host);
         !rule.is_heard(place) || self.hosts.get(&place.host).is_some_and(spoken)
     }
 
@@ -378,7 +377,10 @@ impl Engine {
     pub(super) fn end_unheard(&mut self, place: &Place, rule: &Known, state: &mut State, at: i64) {
         let Some(host) = self.hosts.get(&place.host) else { return };
         let Some(breach) = &state.breach else { return };
-        if !rule.is_heard(place) || host.is_offline || breach.unheard_at(host.changed_at) > at {
+        if !rule.is_heard(place)
+            || host.is_offline
+            || breach.unheard_at(self.heard_since(host)) > at
+        {
             return;
         }
         self.end(place, rule, state, at, at, Resolution::Unheard);

@@ -1,5 +1,6 @@
 //! Rules about groups: which of the selected hosts are online, which of these are breached, and
-//! whether that is too large a share.
+//! whether that is too large a share. A host that goes offline while it is breached counts as both
+//! until it speaks again: that it fell silent is no recovery.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::rule::RuleCondition;
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     online: BTreeSet<Arc<str>>,
-    /// Of those that are online.
+    /// Those are among them.
     pub breached: BTreeSet<Arc<str>>,
 }
 
@@ -30,7 +31,7 @@ impl Tally {
             if belongs { set.insert(Arc::clone(name)) } else { set.remove(name) }
         }
         let online = put(&mut self.online, name, is_online);
-        put(&mut self.breached, name, is_online && is_breached) || online
+        put(&mut self.breached, name, is_breached) || online
     }
 }
 
@@ -79,10 +80,10 @@ impl Engine {
         };
         let host = self.hosts.get(name).filter(|_| !name.is_empty());
         let Some(host) = host else { return tally.count(name, false, false) };
-        let is_online = !host.is_offline && known.selector.holds(name, &host.labels);
+        let is_selected = known.selector.holds(name, &host.labels);
         let states = host.states.get(&rule).into_iter().flat_map(|states| states.values());
-        let is_breached = states.into_iter().any(|state| state.breach.is_some());
-        tally.count(name, is_online, is_breached)
+        let is_breached = is_selected && states.into_iter().any(|state| state.breach.is_some());
+        tally.count(name, is_breached || is_selected && !host.is_offline, is_breached)
     }
 
     /// Begins or ends the breach of the group as a whole; after a change also notes its share.

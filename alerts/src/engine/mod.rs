@@ -26,7 +26,9 @@
 //!   time: its ticket is marked late and nobody is paged, unless the breach turns out to go on. So
 //!   is what was sent again; and what is not newer than what is known changes nothing.
 //!
-//! - **Outages of our own.** A worker that is behind says so by [`Engine::catch_up`]: a page that is
+//! - **Outages of our own.** Where nothing could be heard for a while ([`Engine::deaf_until`]),
+//!   nobody was silent, and what was pending or waits to be escalated waits until the host speaks
+//!   again. A worker that is behind says so by [`Engine::catch_up`]: a page that is
 //!   more than ten minutes old waits until then, and is not sent if it was over before. Its ticket
 //!   is marked late until it pages.
 //!
@@ -76,6 +78,8 @@ pub struct Engine {
     is_loading: bool,
     /// What time it is on the bus, where that was told.
     present: i64,
+    /// Before this nothing could be heard for a while, whoever spoke.
+    heard_from: i64,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +107,7 @@ impl Engine {
             effects: Vec::new(),
             is_loading: true,
             present: 0,
+            heard_from: 0,
         }
     }
 
@@ -133,6 +138,13 @@ impl Engine {
     /// before is history: nobody is paged of it before this time, and then only if it still holds.
     pub fn catch_up(&mut self, present: i64) {
         self.present = self.present.max(present);
+    }
+
+    /// Tells that nothing could be heard for a while before this time, by an outage of the bus or of
+    /// ourselves: whoever was silent meanwhile need not have been, and what was said before is no
+    /// evidence of what holds now. To be said before anything is observed that comes after it.
+    pub fn deaf_until(&mut self, heard_from: i64) {
+        self.heard_from = self.heard_from.max(heard_from);
     }
 
     /// Runs what is due up to the time until which everything was observed.
@@ -299,7 +311,7 @@ impl Engine {
         let mut due: [Option<i64>; 5] = [None; 5];
         if let Some(breach) = &state.breach {
             if rule.is_heard(place) && !host.is_offline {
-                due[0] = Some(breach.unheard_at(host.changed_at));
+                due[0] = Some(breach.unheard_at(self.heard_since(host)));
             }
             if rule.is_group() && !place.is_of_group() {
                 return due[0];

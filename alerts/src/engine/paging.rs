@@ -4,6 +4,7 @@ use super::Engine;
 use super::rules::Known;
 use super::said::{Change, Effect, PageKind, PageRequest};
 use super::state::{Place, State, Ticket, UNTIL_TOLD};
+use crate::rule::EscalationStep;
 
 /// A page that is older than this is of another situation: what a worker that is merely busy or
 /// being replaced is behind stays well below.
@@ -35,8 +36,13 @@ impl Ticket {
 
     /// When the next step of the escalation is due.
     fn step_due_at(&self, rule: &Known) -> Option<i64> {
-        let step = rule.rule.definition.escalation.get(self.next_step)?;
-        Some(self.paged_at?.saturating_add(step.after_s * 1000))
+        Some(self.paged_at?.saturating_add(self.next_step(rule)?.after_s * 1000))
+    }
+
+    /// By time and not by number: the rule may have been edited meanwhile.
+    fn next_step<'a>(&self, rule: &'a Known) -> Option<&'a EscalationStep> {
+        let steps = &rule.rule.definition.escalation;
+        steps.iter().find(|step| step.after_s > self.stepped_s)
     }
 }
 
@@ -132,10 +138,10 @@ fn next_page(place: &Place, rule: &Known, ticket: &mut Ticket, at: i64) -> PageR
         ticket.paged_at = Some(at);
         (PageKind::Opened, 0, definition.channels.clone())
     } else {
-        let step = definition.escalation.get(ticket.next_step);
+        let step = ticket.next_step(rule);
         let channels = step.map(|step| step.channels.clone()).unwrap_or_default();
-        ticket.next_step += 1;
-        (PageKind::Escalated, ticket.next_step as u32 - 1, channels)
+        ticket.stepped_s = step.map_or(ticket.stepped_s, |step| step.after_s);
+        (PageKind::Escalated, ticket.told.len() as u32 - 1, channels)
     };
     ticket.told.push(channels.clone());
     PageRequest { ticket: place.ticket(ticket.named_at), kind, number, channels, at }

@@ -148,6 +148,8 @@ pub struct TicketDraft {
     pub threshold: Option<f64>,
     pub opened_at: i64,
     pub is_late: bool,
+    /// Late only because we were away.
+    pub is_past: bool,
     pub is_silenced: bool,
     pub is_flapping: bool,
     pub context: TicketContext,

@@ -160,8 +160,9 @@ pub(super) struct Ticket {
     pub is_past: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paged_at: Option<i64>,
-    /// Of the escalation.
-    pub next_step: usize,
+    /// Of the last step of the escalation that was told: how long after the first page.
+    #[serde(default)]
+    pub stepped_s: i64,
     /// A page waits until then, or [`UNTIL_TOLD`]; or a silence has to be looked at again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<i64>,
@@ -179,12 +180,12 @@ impl Ticket {
 
 impl Breach {
     /// When it counts as over, if the host stays online and silent.
-    pub fn unheard_at(&self, online_since: i64) -> i64 {
+    pub fn unheard_at(&self, heard_since: i64) -> i64 {
         let allowed = match self.gap_ms {
             0 => UNHEARD_AT_FIRST_MS,
             gap => UNHEARD_MS.max(gap.saturating_mul(UNHEARD_GAPS)),
         };
-        self.heard_at.max(online_since).saturating_add(allowed)
+        self.heard_at.max(heard_since).saturating_add(allowed)
     }
 }
 

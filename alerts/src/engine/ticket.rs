@@ -40,7 +40,7 @@ impl Engine {
             is_acknowledged: false,
             is_past: false,
             paged_at: None,
-            next_step: 0,
+            stepped_s: 0,
             held_until: None,
             told: Vec::new(),
         }));
@@ -108,6 +108,7 @@ impl Engine {
             threshold: values.threshold,
             opened_at: at,
             is_late: flag(|ticket| ticket.is_late || ticket.is_past),
+            is_past: flag(|ticket| ticket.is_past),
             is_silenced: flag(|ticket| ticket.is_silenced),
             is_flapping: flag(|ticket| ticket.is_flapping),
             context: TicketContext {

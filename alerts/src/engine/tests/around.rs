@@ -363,6 +363,74 @@ fn the_share_is_of_the_hosts_that_are_online() {
     desk.check(&[]);
     desk.presence(20, "web-5", Presence::Offline);
     desk.check(&["20 open 1/*@20", "20 page opened 1/*@20"]);
+    // That it falls silent is no recovery.
     desk.presence(30, "web-1", Presence::Offline);
-    desk.check(&["30 resolve 1/*@20 recovered", "30 page resolved 1/*@20"]);
+    desk.check(&[]);
+    desk.presence(40, "web-1", Presence::Online);
+    desk.say(50, ("web-1", 1, ""), Cleared, 10, 1.0);
+    desk.check(&["50 resolve 1/*@20 recovered", "50 page resolved 1/*@20"]);
+}
+
+/// From 60 s on nothing was heard, until `second`.
+fn deaf(second: i64) -> Desk {
+    let mut desk = Desk::new(vec![cpu(1, 90.0, 300, 0, Priority::High)]);
+    desk.breach(0, 1, 95.0);
+    desk.still(60, 1, 0, 95.0);
+    desk.engine.deaf_until(ms(second));
+    desk.tick(second);
+    desk
+}
+
+#[test]
+fn what_is_pending_when_nothing_can_be_heard_waits_until_the_host_speaks_again() {
+    let mut desk = deaf(400);
+    desk.check(&[]);
+    desk.clear(410, 1, 0);
+    desk.tick(5000);
+    desk.check(&[]);
+
+    let mut desk = deaf(400);
+    desk.still(410, 1, 0, 95.0);
+    desk.check(&["410 open 1@0", "410 page opened 1@0"]);
+}
+
+#[test]
+fn when_nothing_can_be_heard_nobody_is_silent() {
+    let mut desk = Desk::new(vec![escalating()]);
+    desk.breach(0, 1, 95.0);
+    desk.still(60, 1, 0, 95.0);
+    desk.said();
+    desk.engine.deaf_until(ms(5000));
+    desk.tick(5000);
+    desk.check(&[]);
+    desk.still(5010, 1, 0, 95.0);
+    let said = desk.said();
+    assert!(
+        said.iter().all(|line| line.contains("value") || line.contains("escalated")),
+        "{said:?}"
+    );
+    assert!(said.iter().any(|line| line.contains("escalated")), "{said:?}");
+    // Whoever is silent from then on is.
+    desk.tick(20_000);
+    assert!(desk.said().iter().any(|line| line.contains("unheard")));
+}
+
+#[test]
+fn an_escalation_that_is_edited_goes_on_by_time() {
+    let mut desk = Desk::new(vec![escalating()]);
+    desk.breach(0, 1, 95.0);
+    let steps = desk.rules[0].definition.escalation.clone();
+    let first_s = steps[0].after_s;
+    desk.tick(first_s);
+    desk.said();
+    let mut edited = desk.rules[0].clone();
+    edited.version = 2;
+    edited.definition.escalation.remove(0);
+    let mut sooner = steps[0].clone();
+    sooner.after_s = 1;
+    edited.definition.escalation.insert(0, sooner);
+    desk.engine.observe(ms(first_s + 1), Fact::Rules(vec![edited]));
+    // What would have been told before is not told after what came later.
+    desk.tick(first_s + 2);
+    desk.check(&[]);
 }
