@@ -132,6 +132,7 @@ pub enum Refused {
 
 /// A ticket to be opened. Opening one whose key is there already changes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is true or not whatever the others are")]
 pub struct TicketDraft {
     pub key: TicketKey,
     /// When the breach began; before the key's time where its beginning was missed.
