@@ -19,7 +19,7 @@ async function makeRule(page: Page, name: string, metric: string, threshold: str
   await page.getByRole('textbox', { name: 'Lasting' }).fill('0');
   await page.getByRole('textbox', { name: 'Hosts', exact: true }).fill(`id=${stack.host_id}`);
   await page.getByRole('combobox', { name: 'Priority' }).selectOption('low');
-  await page.getByRole('button', { name: 'Make the rule' }).click();
+  await page.getByRole('button', { name: 'Create rule' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(name);
 }
 
@@ -74,7 +74,7 @@ test('a rule is refused by the field that is wrong, tested over what is stored, 
   await page.getByRole('textbox', { name: 'Title' }).fill('{{hots}}');
   await page.getByRole('textbox', { name: 'Name' }).fill('x');
   await page.getByRole('textbox', { name: /^Threshold/ }).fill('101');
-  await page.getByRole('button', { name: 'Make the rule' }).click();
+  await page.getByRole('button', { name: 'Create rule' }).click();
   await expect(page.locator('[data-field=title] [role=alert]')).toContainText('hots');
   await page.getByRole('textbox', { name: 'Title' }).fill('CPU of {{host}}');
   await makeRule(page, `Dashboard test ${Date.now()}`, 'cpu.usage_percent', '101');

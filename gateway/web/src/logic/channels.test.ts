@@ -53,7 +53,7 @@ it('finds the field that the gateway means', () => {
 
 it('says how a channel fares and where it leads', () => {
   expect(healthOf(channel('slack', {}, { enabled: false, dead_24h: 3 })).words).toBe('Off');
-  expect(healthOf(channel('slack', {}, { dead_24h: 3 }))).toEqual({ tone: 'bad', words: '3 given up' });
+  expect(healthOf(channel('slack', {}, { dead_24h: 3 }))).toEqual({ tone: 'bad', words: '3 failed' });
   expect(healthOf(channel('slack', {}, { waiting: 1, last_error: 'x', sent_24h: 4 })).words).toBe('Failing');
   expect(healthOf(channel('slack', {}, { sent_24h: 4 })).words).toBe('Works');
   expect(healthOf(channel('slack', {})).words).toBe('Nothing sent yet');
@@ -63,7 +63,7 @@ it('says how a channel fares and where it leads', () => {
 
 it('says what became of a test', () => {
   expect(testWords('sent', 1, null).words).toBe('The test was sent.');
-  expect(testWords('pending', 1, 'refused')).toEqual({ tone: 'bad', words: 'The test failed and is tried again: refused.' });
+  expect(testWords('pending', 1, 'refused')).toEqual({ tone: 'bad', words: 'The test failed and will be retried: refused.' });
   expect(testWords('pending', 0, null).tone).toBe('plain');
-  expect(testWords('dead', 3, null).words).toBe('The test was given up.');
+  expect(testWords('dead', 3, null).words).toBe('The test failed.');
 });

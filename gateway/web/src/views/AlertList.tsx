@@ -41,7 +41,7 @@ const Row = memo(function Row({ alert, since, opened, isChosen, onChoose, onHost
     <li className={`alert-row alert-row-${status} alert-edge-${priority}`} data-alert={id} data-status={status}>
       {onChoose && (
         <label className="alert-check">
-          <span className="visually-hidden">Choose {title}</span>
+          <span className="visually-hidden">Select {title}</span>
           <input type="checkbox" checked={isChosen} disabled={status !== 'open'} onChange={(event) => onChoose(id, event.target.checked)} />
         </label>
       )}

@@ -45,7 +45,7 @@ function Row({ rule, units, mayEdit, busy, onEnable }: RowProps) {
             {name}
           </Link>
           {is_default && (
-            <span className="alert-mark" title="Made by the first start, not by a person">
+            <span className="alert-mark" title="Created at installation">
               default
             </span>
           )}
@@ -64,7 +64,7 @@ function Row({ rule, units, mayEdit, busy, onEnable }: RowProps) {
           </Link>
         )}
         {pending > 0 && <span className="quiet">{count(pending)} pending</span>}
-        {firing === 0 && pending === 0 && <span className="missing">{enabled ? 'calm' : 'off'}</span>}
+        {firing === 0 && pending === 0 && <span className="missing">{enabled ? 'OK' : 'off'}</span>}
       </span>
     </li>
   );
