@@ -40,8 +40,9 @@ it('draws what samples hold of its host, or of the hosts of a group', () => {
   expect(episodeBand(alert({ begun_at }), begun_at + HOUR)).toMatchObject({ from: begun_at, to: begun_at + HOUR, tone: 'episode', words: 'breached for 1 h' });
 });
 
+const drawn = (metric: string) => [drawnMetric({ metric }), hostTitle(alert({ metric })), episodeBand(alert({ metric, begun_at }), begun_at + HOUR).words];
+
 it('draws how busy a host was of what no sample holds, and counts log lines', () => {
-  const drawn = (metric: string) => [drawnMetric({ metric }), hostTitle(alert({ metric })), episodeBand(alert({ metric, begun_at }), begun_at + HOUR).words];
   expect(drawn('load.one')).toEqual(['load.one', 'load.one', 'breached for 1 h']);
   expect(drawn('host.offline')).toEqual(['cpu.usage_percent', 'CPU usage before and after it went offline', 'offline for 1 h']);
   expect(drawn('clock.offset_ms')).toEqual(['cpu.usage_percent', 'CPU usage while the clock was off', 'clock off for 1 h']);

@@ -71,7 +71,9 @@ function Search({ filter, rules, labels, onFilter }: Omit<AlertFilterBarProps, '
         <input type="search" list="alert-labels" placeholder="Label: role=web" value={label} onChange={(event) => setLabel(event.target.value)} aria-invalid={label.trim() !== '' && !isLabel(label.trim())} autoCapitalize="off" spellCheck={false} />
         <datalist id="alert-labels">
           {labels.map((one) => (
-            <option key={one} value={one} />
+            <option key={one} value={one}>
+              {one}
+            </option>
           ))}
         </datalist>
       </label>
