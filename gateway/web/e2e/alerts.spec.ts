@@ -14,13 +14,13 @@ async function openAlerts(page: Page, path = ''): Promise<void> {
   await page.goto(`/alerts${path}`);
 }
 
-async function makeRule(page: Page, name: string, metric: string, threshold: string): Promise<void> {
+async function makeRule(page: Page, name: string, metric: string, threshold: string, priority = 'low'): Promise<void> {
   await page.getByRole('textbox', { name: 'Name' }).fill(name);
   await page.getByRole('combobox', { name: 'Metric' }).fill(metric);
   await page.getByRole('textbox', { name: /^Threshold/ }).fill(threshold);
   await page.getByRole('textbox', { name: 'Lasting' }).fill('0');
   await page.getByRole('textbox', { name: 'Hosts', exact: true }).fill(`id=${stack.host_id}`);
-  await page.getByRole('combobox', { name: 'Priority' }).selectOption('low');
+  await page.getByRole('combobox', { name: 'Priority' }).selectOption(priority);
   await page.getByRole('button', { name: 'Create rule' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(name);
 }
@@ -161,6 +161,49 @@ test('the test of a channel arrives and is shown as sent', async ({ page, compla
   await deleteChannel(page, name);
   there.close();
   expect(complaints).toEqual([]);
+});
+
+/** Headless browsers show no notifications: this one writes down what it was asked. */
+async function watchNotices(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    class Watched extends EventTarget {
+      static note(what: string, text: string): void {
+        sessionStorage.setItem(what, `${sessionStorage.getItem(what) ?? ''}${text}\n`);
+      }
+      static get permission(): string {
+        return sessionStorage.getItem('asked') === null ? 'default' : 'granted';
+      }
+      static async requestPermission(): Promise<string> {
+        Watched.note('asked', 'once');
+        return 'granted';
+      }
+      constructor(title: string) {
+        super();
+        Watched.note('told', title);
+      }
+      close(): void {}
+    }
+    Object.assign(window, { Notification: Watched });
+  });
+}
+
+const noted = (page: Page, what: string) => page.evaluate((key) => sessionStorage.getItem(key), what);
+
+test('the browser tells of a new critical alert, once somebody has asked for that', async ({ page }) => {
+  const name = `Dashboard test ${Date.now()}`;
+  await watchNotices(page);
+  await openAlerts(page);
+  const button = page.getByTestId('notices');
+  await expect(button).toHaveAttribute('aria-pressed', 'false');
+  expect(await noted(page, 'asked')).toBeNull();
+  await button.click();
+  await expect(button).toHaveAttribute('aria-pressed', 'true');
+  expect(await noted(page, 'asked')).toBe('once\n');
+  await page.goto('/alerts/rules/new');
+  await page.getByRole('textbox', { name: 'Title' }).fill(name);
+  await makeRule(page, name, 'processes.total', '0', 'critical');
+  await expect.poll(() => noted(page, 'told'), { timeout: LIVE_MS }).toContain(name);
+  await deleteRule(page);
 });
 
 test('a default rule is switched off and on again', async ({ page, complaints }) => {

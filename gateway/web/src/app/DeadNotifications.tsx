@@ -1,4 +1,4 @@
-// Notifications that were given up, page by page: sent again, or let go.
+// Notifications that failed for good, page by page: sent again, or let go.
 import { useState } from 'react';
 import type { Channel, DeadNotification } from '../io/contract-channels';
 import { burialOf } from '../logic/alert-history';
