@@ -49,7 +49,7 @@ function Lines({ ticket, host }: { ticket: Ticket; host: string | null }) {
       </header>
       {page.failure !== null && <InlineFailure what="The log lines could not be loaded" failure={page.failure} onRetry={page.retry} />}
       {page.loading && <Skeleton className="card skeleton-card" />}
-      {page.value && lines.length === 0 && <p className="card panel-empty">No log lines were stored for that time.</p>}
+      {page.value && lines.length === 0 && <p className="card panel-empty">{host === null ? 'No errors were logged in that time.' : 'No log lines were stored for that time.'}</p>}
       {lines.length > 0 && (
         <LogList
           lines={lines.slice(0, LINES_MAX)}

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { Channel } from '../io/contract-channels';
 import { CHANNEL_KINDS } from './channel-kinds';
-import { channelField, channelOf, destinationOf, formOfChannel, healthOf, newChannel, testWords } from './channels';
+import { channelField, channelOf, defaultChannelsWords, destinationOf, formOfChannel, healthOf, newChannel, testWords } from './channels';
 
 function channel(kind: string, definition: Record<string, unknown>, changes: Partial<Channel> = {}): Channel {
   return { id: 1, name: 'On call', kind, definition: { kind, ...definition, per_minute: 30 }, is_default: true, enabled: true, updated_at: 1, updated_by: null, version: 3, sent_24h: 0, dead_24h: 0, last_error: null, waiting: 0, ...changes };
@@ -59,6 +59,13 @@ it('says how a channel fares and where it leads', () => {
   expect(healthOf(channel('slack', {})).words).toBe('Nothing sent yet');
   expect(destinationOf(channel('email', { to: ['a@b.c', 'd@e.f'] }))).toBe('a@b.c, d@e.f');
   expect(destinationOf(channel('slack', { url: { stored: true } }))).toBe('');
+});
+
+it('says where a rule that names no channel is sent', () => {
+  const one = (name: string, is_default: boolean, enabled = true) => ({ ...channel('slack', {}), name, is_default, enabled });
+  expect(defaultChannelsWords([one('chat', true), one('mail', false)])).toBe('none selected: the default channel, chat');
+  expect(defaultChannelsWords([one('chat', true), one('mail', true)])).toBe('none selected: the default channels, chat, mail');
+  expect(defaultChannelsWords([one('chat', true, false)])).toMatch(/nobody is notified/u);
 });
 
 it('says what became of a test', () => {

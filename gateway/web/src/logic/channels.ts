@@ -149,6 +149,13 @@ export function channelField(field: string | null): string | null {
   return field === null ? null : (field.replace(/^definition\./u, '').split(/[.[]/u)[0] ?? null);
 }
 
+/** Where a rule that names no channel is sent. */
+export function defaultChannelsWords(channels: readonly Channel[]): string {
+  const defaults = channels.filter(({ is_default, enabled }) => is_default && enabled).map(({ name }) => name);
+  if (defaults.length === 0) return 'none selected and no default channel: nobody is notified';
+  return `none selected: ${defaults.length === 1 ? 'the default channel' : 'the default channels'}, ${defaults.join(', ')}`;
+}
+
 export interface Health {
   tone: 'good' | 'warm' | 'bad' | 'plain';
   words: string;

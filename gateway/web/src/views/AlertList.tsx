@@ -80,6 +80,7 @@ function Value({ alert }: { alert: Alert }) {
   return (
     <div className="alert-value">
       {value === MISSING ? '' : value}
+      {value !== MISSING && alert.host_id === null && ' of hosts'}
       {alert.threshold !== null && value !== MISSING && <span className="alert-limit">limit {thresholdWords(alert)}</span>}
     </div>
   );

@@ -5,6 +5,7 @@ import { PRIORITIES } from '../io/contract-alerts';
 import type { Channel } from '../io/contract-channels';
 import type { Vocabulary } from '../io/contract-rules';
 import { PRIORITY_WORDS } from '../logic/alerts';
+import { defaultChannelsWords } from '../logic/channels';
 import type { RuleDraft } from '../logic/rule-form';
 import type { Units } from '../logic/rule-words';
 import { selectedWords } from '../logic/selector';
@@ -73,7 +74,7 @@ export function RuleForm(props: RuleFormProps) {
       <TemplateFields draft={draft} wrong={wrong} fields={vocabulary.template_fields} onChange={set} />
       <fieldset className="form-part">
         <legend>Notify</legend>
-        <ChannelChoice name="channels" words="When it fires" empty="the default channels" channels={channels} chosen={draft.channels} wrong={wrong} onChange={(chosen) => set({ channels: chosen })} />
+        <ChannelChoice name="channels" words="When it fires" empty={defaultChannelsWords(channels)} channels={channels} chosen={draft.channels} wrong={wrong} onChange={(chosen) => set({ channels: chosen })} />
         <Escalation draft={draft} channels={channels} wrong={wrong} onDraft={onDraft} />
       </fieldset>
       {children}
