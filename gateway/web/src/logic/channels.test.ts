@@ -61,8 +61,9 @@ it('says how a channel fares and where it leads', () => {
   expect(destinationOf(channel('slack', { url: { stored: true } }))).toBe('');
 });
 
+const one = (name: string, is_default: boolean, enabled = true) => channel('slack', {}, { name, is_default, enabled });
+
 it('says where a rule that names no channel is sent', () => {
-  const one = (name: string, is_default: boolean, enabled = true) => ({ ...channel('slack', {}), name, is_default, enabled });
   expect(defaultChannelsWords([one('chat', true), one('mail', false)])).toBe('none selected: the default channel, chat');
   expect(defaultChannelsWords([one('chat', true), one('mail', true)])).toBe('none selected: the default channels, chat, mail');
   expect(defaultChannelsWords([one('chat', true, false)])).toMatch(/nobody is notified/u);
