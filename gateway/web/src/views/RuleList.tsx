@@ -56,7 +56,7 @@ function Row({ rule, units, mayEdit, busy, onEnable }: RowProps) {
         </p>
       </div>
       <PriorityMark priority={priority} />
-      <span className="rule-hosts">{selectorWords(selector)}</span>
+      <span className={selector.trim() === '' ? 'rule-hosts rule-hosts-all' : 'rule-hosts'}>{selectorWords(selector)}</span>
       <span className="rule-now">
         {firing > 0 && (
           <Link className="rule-firing" href={`/alerts?rule=${id}`}>
