@@ -123,8 +123,7 @@ fn hosts() -> Vec<RuleDefinition> {
     let mut offline =
         rule("Host offline", above("", 0.0)).lasting(0, 0, Priority::Critical).saying(
             "{{host}} is offline",
-            "{{host}} has missed more than two heartbeats; nothing was heard of it since \
-             {{since}}.",
+            "{{host}} has missed more than two heartbeats; it counts as offline since {{since}}.",
             "See whether the host answers at all. If it does, look at the agent (systemctl status \
              muster-agent) and at its way to the bus; if not, at its console, power and network.",
         );

@@ -36,6 +36,9 @@ fn golden_messages_encode_to_themselves() {
     check::<Event>(include_str!("../fixtures/event_gap.json"));
     check::<Event>(include_str!("../fixtures/event_gap_repaired.json"));
     check::<Event>(include_str!("../fixtures/event_gap_lost.json"));
+    check::<Event>(include_str!("../fixtures/event_alert_opened.json"));
+    check::<Event>(include_str!("../fixtures/event_alert_changed.json"));
+    check::<Event>(include_str!("../fixtures/event_alert_resolved.json"));
     check::<ResendAnswer>(include_str!("../fixtures/resend_answer.json"));
     check::<LiveRequest>(include_str!("../fixtures/live_request.json"));
     check::<Reply>(include_str!("../fixtures/reply_accepted.json"));

@@ -4,7 +4,7 @@ import { useMemo, useState } from 'react';
 import { useSearchParams } from 'wouter';
 import type { Alert, AlertPage } from '../io/contract-alerts';
 import { noticeState, switchNotices } from '../io/notices';
-import { acknowledgeable, acknowledgedWords, alertFilterFrom, alertQueryOf, isNarrowed, NO_ALERT_FILTER, type AlertFilter } from '../logic/alerts';
+import { acknowledgeable, acknowledgedWords, alertFilterFrom, alertQueryOf, isNarrowed, labelsOf, NO_ALERT_FILTER, type AlertFilter } from '../logic/alerts';
 import { failureSentence } from '../logic/format';
 import { mayHandle } from '../logic/host-tabs';
 import { AlertFilterBar } from '../views/AlertFilterBar';
@@ -27,6 +27,8 @@ export function AlertsPage() {
   const pages = useAlerts(filter);
   const rules = useRules();
   const counts = useAlertCounts();
+  const { hosts } = useStore(useServices().fleet.settled);
+  const labels = useMemo(() => labelsOf([...hosts.values()]), [hosts]);
   const notices = useStore(noticeState);
   const names = useMemo(() => (rules.value ?? []).map(({ id, definition }) => [String(id), definition.name] as const).toSorted(([, a], [, b]) => a.localeCompare(b)), [rules.value]);
   const show = (next: AlertFilter) => setQuery(alertQueryOf(next), { replace: true });
@@ -34,7 +36,7 @@ export function AlertsPage() {
     <div className="host">
       <AlertsHead notices={notices} onNotices={(on) => void switchNotices(on)} />
       <AlertTabs current="/alerts" />
-      <AlertFilterBar filter={filter} counts={counts ?? pages.first?.counts ?? null} rules={names} onFilter={show} />
+      <AlertFilterBar filter={filter} counts={counts ?? pages.first?.counts ?? null} rules={names} labels={labels} onFilter={show} />
       <Found pages={pages} filter={filter} onFilter={show} />
     </div>
   );

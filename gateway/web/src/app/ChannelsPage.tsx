@@ -53,8 +53,8 @@ export function ChannelsPage() {
         </>
       )}
       {channels.value?.length === 0 && edited === null && (
-        <Notice icon={<BellIcon />} title="Nobody is told yet">
-          <p>Alerts stand in the inbox. Make a channel, and mark it as default, so that somebody hears of them: e-mail, chat, a pager or a webhook.</p>
+        <Notice icon={<BellIcon />} title="Nobody is notified yet">
+          <p>Alerts are only shown in the inbox. Add a channel and make it the default to be notified by e-mail, chat, pager or webhook.</p>
         </Notice>
       )}
       {channels.value && channels.value.length > 0 && <Listed channels={channels.value} mayEdit={mayEdit} onEdit={setEdited} onOutcome={setOutcome} onGone={channels.retry} />}
@@ -95,7 +95,7 @@ function Listed({ channels, mayEdit, onEdit, onOutcome, onGone }: ListedProps) {
       <ChannelList channels={channels} tests={tests.outcomes} deeds={mayEdit ? { onTest: tests.run, onEdit: edit, onRemove: setAsked } : null} />
       {asked && (
         <ConfirmDialog title={`Delete ${asked.name}?`} action="Delete" tone="bad" onConfirm={() => void remove(asked)} onClose={() => setAsked(null)}>
-          <p>What still waits for it is not sent, and its record of what was sent goes with it. A rule that names it has to name another first.</p>
+          <p>Notifications that still wait for it are not sent. It can only be deleted when no rule names it.</p>
         </ConfirmDialog>
       )}
     </>

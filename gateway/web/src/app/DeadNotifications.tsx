@@ -1,4 +1,4 @@
-// Notifications that were given up, page by page: sent again, or let go.
+// Notifications that failed for good, page by page: sent again, or let go.
 import { useState } from 'react';
 import type { Channel, DeadNotification } from '../io/contract-channels';
 import { burialOf } from '../logic/alert-history';
@@ -30,9 +30,9 @@ export function DeadNotifications({ channels, mayEdit }: { channels: readonly Ch
   };
   if (items.length === 0 && pages.failure === null && outcome === null) return null;
   return (
-    <section className="dead-notifications" aria-label="Given up">
-      <h2 className="section-heading">Given up</h2>
-      {pages.failure !== null && <InlineFailure what="The notifications that were given up could not be loaded" failure={pages.failure} onRetry={pages.retry} />}
+    <section className="dead-notifications" aria-label="Failed notifications">
+      <h2 className="section-heading">Failed notifications</h2>
+      {pages.failure !== null && <InlineFailure what="The failed notifications could not be loaded" failure={pages.failure} onRetry={pages.retry} />}
       <OutcomeWords outcome={outcome} />
       {items.length > 0 && <DeadList items={items} channels={channels} now={now} onDeed={mayEdit ? (one, deed) => void handle(one, deed) : null} />}
       {pages.more && (

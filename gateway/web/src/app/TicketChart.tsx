@@ -1,5 +1,5 @@
 // The metric of a ticket around its breach, with the threshold and the time it lasted; of a group, the
-// metric of its hosts. A drag looks closer, a double click goes back. Of a burst of log lines, their
+// metric of its hosts; of a host that was away, what it did before and after. A drag looks closer, a double click goes back. Of a burst of log lines, their
 // number over time.
 import { useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
@@ -7,13 +7,13 @@ import type { Metrics } from '../io/contract';
 import type { Ticket } from '../io/contract-alerts';
 import { ApiError } from '../io/http';
 import { theme as themeStore } from '../io/theme';
-import { drawnUnit, LOG_ERROR_RATE, unitOfAlert, unitOfMetric } from '../logic/alert-units';
+import { drawnUnit, unitOfAlert, unitOfMetric } from '../logic/alert-units';
 import { thresholdWords } from '../logic/alerts';
 import { barsOf } from '../logic/log-bars';
 import { whenOf } from '../logic/log-time';
 import { logQueryOf, NO_LOG_FILTER } from '../logic/logs';
 import { widened, type Span } from '../logic/range';
-import { episodeBand, groupData, groupTitle, hostsDrawn, isDrawn, metricData, spanAround } from '../logic/ticket-chart';
+import { drawnMetric, episodeBand, groupData, groupTitle, hostsDrawn, hostTitle, metricData, spanAround } from '../logic/ticket-chart';
 import { timeSpan } from '../logic/format';
 import { LogHistogram } from '../views/LogHistogram';
 import { MetricChart } from '../views/MetricChart';
@@ -27,32 +27,33 @@ const FOLLOW_MS = 15_000;
 const GROUP_FOLLOW_MS = 60_000;
 
 export function TicketChart({ ticket, now }: { ticket: Ticket; now: number }) {
-  if (isDrawn(ticket)) return hostsDrawn(ticket).length === 0 ? null : <MetricAround key={ticket.id} ticket={ticket} now={now} />;
-  return ticket.metric === LOG_ERROR_RATE && ticket.host_id !== null ? <LinesAround ticket={ticket} host={ticket.host_id} /> : null;
+  const metric = drawnMetric(ticket);
+  if (metric === null) return <LinesAround ticket={ticket} host={ticket.host_id} />;
+  return hostsDrawn(ticket).length === 0 ? null : <MetricAround key={ticket.id} ticket={ticket} metric={metric} now={now} />;
 }
 
-function MetricAround({ ticket, now }: { ticket: Ticket; now: number }) {
+function MetricAround({ ticket, metric, now }: { ticket: Ticket; metric: string; now: number }) {
   const theme = useStore(themeStore);
   const [zoom, setZoom] = useState<Span | null>(null);
-  const metrics = useMetrics(ticket, zoom);
-  const { host_id, metric, instance, begun_at, resolved_at } = ticket;
+  const metrics = useMetrics(ticket, metric, zoom);
+  const { host_id, instance, begun_at, resolved_at } = ticket;
   const isGroup = host_id === null;
+  const isOwn = metric === ticket.metric;
   const data = useMemo(() => {
     if (isGroup || !metrics.value) return metrics.value && groupData(metrics.value, metric);
     const [own] = metrics.value;
     return own ? metricData(own, metric, (one) => one === instance) : null;
   }, [metrics.value, metric, instance, isGroup]);
   const end = resolved_at ?? Math.floor(now / FOLLOW_MS) * FOLLOW_MS;
-  const bands = useMemo(() => [episodeBand({ begun_at, resolved_at }, end)], [begun_at, resolved_at, end]);
+  const bands = useMemo(() => [episodeBand({ metric: ticket.metric, begun_at, resolved_at }, end)], [ticket.metric, begun_at, resolved_at, end]);
   // The limit of a group is the share of its hosts, which is not on the scale of their metric.
-  const limits = useMemo(() => (isGroup || ticket.threshold === null ? [] : [{ value: ticket.threshold, words: `limit ${thresholdWords(ticket)}` }]), [ticket, isGroup]);
+  const limits = useMemo(() => (isGroup || !isOwn || ticket.threshold === null ? [] : [{ value: ticket.threshold, words: `limit ${thresholdWords(ticket)}` }]), [ticket, isGroup, isOwn]);
   // All of its hosts were removed since.
   if (metrics.value?.length === 0) return null;
-  const ownTitle = instance === '' ? metric : `${metric} of ${instance}`;
   return (
     <MetricChart
-      title={isGroup ? groupTitle(metric, metrics.value?.length ?? hostsDrawn(ticket).length, ticket.hosts_count ?? 0) : ownTitle}
-      unit={drawnUnit(isGroup ? unitOfMetric(metric) : unitOfAlert(ticket))}
+      title={isGroup ? groupTitle(metric, metrics.value?.length ?? hostsDrawn(ticket).length, ticket.hosts_count ?? 0) : hostTitle(ticket)}
+      unit={drawnUnit(isGroup || !isOwn ? unitOfMetric(metric) : unitOfAlert(ticket))}
       data={data}
       failure={metrics.failure}
       bands={bands}
@@ -68,9 +69,9 @@ function MetricAround({ ticket, now }: { ticket: Ticket; now: number }) {
 }
 
 /** Of each host of the ticket, all of the same time. */
-function useMetrics(ticket: Ticket, zoom: Span | null): Polled<Metrics[]> {
+function useMetrics(ticket: Ticket, metric: string, zoom: Span | null): Polled<Metrics[]> {
   const { api, clock } = useServices();
-  const { id, host_id, metric, resolved_at } = ticket;
+  const { id, host_id, resolved_at } = ticket;
   const hosts = hostsDrawn(ticket);
   return usePolled({
     key: `${hosts.join()} ${id} ${resolved_at} ${zoom?.from} ${zoom?.to}`,
@@ -91,7 +92,8 @@ function absentIfRemoved(error: unknown): null {
   throw error;
 }
 
-function LinesAround({ ticket, host }: { ticket: Ticket; host: string }) {
+/** Of a group, of all hosts: log lines are counted for one or for all. */
+function LinesAround({ ticket, host }: { ticket: Ticket; host: string | null }) {
   const { api, clock } = useServices();
   const [, navigate] = useLocation();
   const span = spanAround(ticket, clock.now());
@@ -101,6 +103,6 @@ function LinesAround({ ticket, host }: { ticket: Ticket; host: string }) {
     nextMs: () => (ticket.resolved_at === null ? FOLLOW_MS : null),
   });
   if (counts.failure !== null) return <InlineFailure what="The log lines could not be counted" failure={counts.failure} onRetry={counts.retry} />;
-  const look = (from: number, to: number) => navigate(`/hosts/${host}/logs?${logQueryOf({ ...NO_LOG_FILTER, when: whenOf(from, to) })}`);
-  return counts.value && <LogHistogram bars={barsOf(counts.value)} words={`errors and worse, ${timeSpan(span.from, span.to)}`} onZoom={look} />;
+  const look = (from: number, to: number) => navigate(`${host === null ? '' : `/hosts/${host}`}/logs?${logQueryOf({ ...NO_LOG_FILTER, when: whenOf(from, to) })}`);
+  return counts.value && <LogHistogram bars={barsOf(counts.value)} words={`errors and worse${host === null ? ' of all hosts' : ''}, ${timeSpan(span.from, span.to)}`} onZoom={look} />;
 }

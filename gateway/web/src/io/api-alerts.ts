@@ -52,6 +52,7 @@ export interface AlertsQuery {
   status: string;
   priority: string;
   host: string;
+  label: string;
   rule: string;
   q: string;
   span: { from: number; to: number | null } | null;

@@ -89,7 +89,10 @@ export interface Deadman {
   version: number;
   url: string | null;
   interval_s: number;
+  /** When the address was last requested. */
   last_at: number | null;
+  /** When it last answered with success; null also of a gateway that does not say. */
+  last_ok_at: number | null;
   last_error: string | null;
 }
 
@@ -144,5 +147,6 @@ export const parseDeadman: Parse<Deadman> = shape<Deadman>({
   url: nullable(str),
   interval_s: absentAs(60, num),
   last_at: nullable(int),
+  last_ok_at: optional(nullable(int)),
   last_error: nullable(str),
 });

@@ -72,6 +72,9 @@ const known: Record<string, Parse<unknown>> = {
   'event_gap.json': parseFleetEvent,
   'event_gap_repaired.json': parseFleetEvent,
   'event_gap_lost.json': parseFleetEvent,
+  'event_alert_opened.json': parseFleetEvent,
+  'event_alert_changed.json': parseFleetEvent,
+  'event_alert_resolved.json': parseFleetEvent,
   'live_sample.json': shape<LiveSample>({ v: int, host: str, sample: parseSample }),
 };
 

@@ -47,9 +47,20 @@ const TELLERS: Record<string, Teller> = {
   silenced: () => ({ title: 'Silenced', more: 'nobody is paged', tone: 'plain' }),
   silence_ended: () => ({ title: 'No longer silenced', more: '', tone: 'plain' }),
   current: () => ({ title: 'No longer late', more: 'the breach goes on now', tone: 'bad' }),
+  told_nobody: ({ detail }) => ({ title: 'Nobody was notified', more: untoldWords(detail), tone: 'warm' }),
   notification_retried: ({ detail }) => ({ title: 'Notification sent again', more: textOf(detail, 'channel'), tone: 'plain' }),
   notification_discarded: ({ detail }) => ({ title: 'Notification discarded', more: textOf(detail, 'channel'), tone: 'plain' }),
 };
+
+/** Those that have words of their own. */
+export const KINDS_KNOWN: readonly string[] = Object.keys(TELLERS);
+
+/** Of what, and why: `kind` is that of the notification. */
+function untoldWords(detail: Detail): string {
+  const [kind, reason] = [textOf(detail, 'kind'), textOf(detail, 'reason')];
+  const about = kind === '' || kind === 'opened' ? '' : `${notificationWords(kind)}: `;
+  return `${about}${reason}`;
+}
 
 export function entryWords(entry: HistoryEntry, unit: string): EntryWords {
   const tell = TELLERS[entry.kind];
@@ -58,7 +69,7 @@ export function entryWords(entry: HistoryEntry, unit: string): EntryWords {
   return { title: `${words.charAt(0).toUpperCase()}${words.slice(1)}`, more: comment(entry.detail), tone: 'plain' };
 }
 
-const KIND_WORDS: Record<string, string> = { opened: 'That it began', escalated: 'That nobody answers', resolved: 'That it ended', test: 'A test' };
+const KIND_WORDS: Record<string, string> = { opened: 'Opened', escalated: 'Escalation, not acknowledged', resolved: 'Resolved', test: 'Test' };
 
 /** What a notification tells. */
 export function notificationWords(kind: string): string {
@@ -73,7 +84,7 @@ export function burialOf({ id, created_at }: DeadNotification): string {
 const STATE_WORDS: Record<string, readonly [words: string, tone: Tone]> = {
   pending: ['Waiting', 'warm'],
   sent: ['Sent', 'good'],
-  dead: ['Given up', 'bad'],
+  dead: ['Failed', 'bad'],
 };
 
 export function stateWords(state: string): readonly [words: string, tone: Tone] {

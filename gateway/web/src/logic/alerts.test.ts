@@ -9,7 +9,9 @@ import {
   badgeOf,
   byHost,
   countOf,
+  isLabel,
   isNarrowed,
+  labelsOf,
   lastedMs,
   marksOf,
   NO_ALERT_FILTER,
@@ -21,7 +23,7 @@ import {
   titleMark,
   valueWords,
 } from './alerts';
-import { burialOf, entryWords } from './alert-history';
+import { burialOf, entryWords, KINDS_KNOWN } from './alert-history';
 import { alert } from './testing-alerts';
 
 const valueSaid = (changes: Partial<Alert>) => `${valueWords(alert(changes))} of ${thresholdWords(alert(changes))}`;
@@ -39,18 +41,24 @@ describe('the filter in the address', () => {
     expect(alertQueryOf(NO_ALERT_FILTER).size).toBe(0);
   });
 
-  it.each(['status=resolved&priority=high&host=web-1&rule=7&when=24h&q=disk+full', 'status=all', 'host=db-1'])('reads %s back as it was written', (query) => {
+  it.each(['status=resolved&priority=high&host=web-1&rule=7&when=24h&q=disk+full', 'status=all', 'host=db-1', 'label=role%3Dweb', 'label=canary'])('reads %s back as it was written', (query) => {
     expect(alertQueryOf(filterOf(query)).toString()).toBe(query);
   });
 
   it('asks for nothing that makes no sense', () => {
-    expect(filterOf('status=mine&priority=urgent&host=../x&rule=1e3&when=ever')).toEqual(NO_ALERT_FILTER);
+    expect(filterOf('status=mine&priority=urgent&host=../x&label=role%3D&rule=1e3&when=ever')).toEqual(NO_ALERT_FILTER);
   });
 
   it('is narrowed by anything but the state', () => {
     expect(isNarrowed(filterOf('status=all'))).toBe(false);
     expect(isNarrowed(filterOf('rule=7'))).toBe(true);
   });
+});
+
+it('takes a label with a value or without, and offers those of the fleet once each', () => {
+  expect(['role=web', 'canary', 'rack=a=1', '', '=web', 'role=', ' role'].map(isLabel)).toEqual([true, true, true, false, false, false, false]);
+  const hosts = [{ labels: { role: 'web', env: 'live' } }, { labels: { role: 'db' } }, { labels: { role: 'web' } }, { labels: {} }];
+  expect(labelsOf(hosts)).toEqual(['env=live', 'role=db', 'role=web']);
 });
 
 const counts = { open: 6, acknowledged: 2, critical: 3, high: 2, medium: 2, low: 1 };
@@ -86,9 +94,14 @@ it('says whom it is about and for how long', () => {
 
 it('marks what is special about it', () => {
   expect(marksOf(alert({ is_late: true, is_flapping: true, superseded_by: '2/web-1//0' })).map(([word]) => word)).toEqual(['late', 'flapping', 'superseded']);
-  expect(resolutionWords('by_hand')).toBe('Resolved by hand.');
   expect(resolutionWords('moved_away')).toBe('Moved away.');
   expect(resolutionWords(null)).toBe('');
+});
+
+it.each(['recovered', 'unheard', 'superseded', 'rule_changed', 'host_removed', 'by_hand'])('has a sentence of its own for an end by %s', (how) => {
+  const words = how.replaceAll('_', ' ');
+  expect(resolutionWords(how).toLowerCase()).not.toBe(`${words}.`);
+  expect(resolutionWords(how)).toMatch(/^[A-Z].*\.$/u);
 });
 
 it.each([
@@ -111,12 +124,21 @@ it('acknowledges of what was chosen only what is shown and open', () => {
   expect(acknowledgedWords({ done: 1, refused: [{ id: 2, reason: 'it is resolved' }] })).toBe('1 alert acknowledged. 1 alert could not be: it is resolved.');
 });
 
+/** As alert-worker/src/logic/writes.rs and io/notices.rs write them, and the gateway. */
+const KINDS = 'opened reopened priority flapping quiet silenced silence_ended current resolved told_nobody acknowledged unacknowledged commented notification_retried notification_discarded';
+
+it.each(KINDS.split(' '))('has words for %s, which a worker or the gateway writes into the history', (kind) => {
+  expect(KINDS_KNOWN).toContain(kind);
+});
+
 it('tells what happened to a ticket, also what is new to it', () => {
   expect(said('opened', null, { value: 96.4, threshold: 90 })).toBe('Opened|at 96.4 %');
   expect(said('acknowledged', 'ada', { comment: 'mine' })).toBe('Acknowledged|mine');
   expect(said('commented', 'ada', { text: 'two\nlines' })).toBe('Comment|two\nlines');
   expect(said('resolved', null, { how: 'recovered', superseded_by: null })).toBe('Resolved|It recovered.');
   expect(said('resolved', 'ada', {})).toBe('Resolved|');
+  expect(said('told_nobody', null, { kind: 'opened', reason: 'no channel is enabled' })).toBe('Nobody was notified|no channel is enabled');
+  expect(said('told_nobody', null, { kind: 'escalated', reason: 'no channel is enabled' })).toBe('Nobody was notified|Escalation, not acknowledged: no channel is enabled');
   expect(said('sent_to_moon', null, { text: 7 })).toBe('Sent to moon|');
 });
 

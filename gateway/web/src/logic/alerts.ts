@@ -19,6 +19,8 @@ export interface AlertFilter {
   status: StatusFilter;
   priority: Priority | '';
   host: string;
+  /** Of its host: `role=web`, or `role` for any value. */
+  label: string;
   /** The number of a rule, or nothing. */
   rule: string;
   text: string;
@@ -27,15 +29,31 @@ export interface AlertFilter {
 }
 
 /** What wants to be looked at. */
-export const NO_ALERT_FILTER: AlertFilter = { status: 'active', priority: '', host: '', rule: '', text: '', when: '' };
+export const NO_ALERT_FILTER: AlertFilter = { status: 'active', priority: '', host: '', label: '', rule: '', text: '', when: '' };
+
+/** A name, and a value where one is meant; only the first sign of equality parts them. */
+export function isLabel(text: string): boolean {
+  return /^[^=\s][^=]*(?:=.*\S.*)?$/u.test(text);
+}
+
+/** Each label that a host has, with its value, for a list to choose from. */
+export function labelsOf(hosts: readonly { labels: Record<string, string> }[]): string[] {
+  const labels = new Set(hosts.flatMap((host) => Object.entries(host.labels).map(([name, value]) => `${name}=${value}`)));
+  return [...labels].toSorted((a, b) => a.localeCompare(b)).slice(0, LABELS_MAX);
+}
+
+/** Labels such as a serial number differ for each host: more are no help. */
+const LABELS_MAX = 200;
 
 export function alertFilterFrom(query: URLSearchParams): AlertFilter {
   const host = query.get('host') ?? '';
+  const label = query.get('label') ?? '';
   const rule = query.get('rule') ?? '';
   return {
     status: STATUS_FILTERS.find((one) => one === query.get('status')) ?? 'active',
     priority: PRIORITIES.find((one) => one === query.get('priority')) ?? '',
     host: isHostName(host) ? host : '',
+    label: isLabel(label) ? label : '',
     rule: /^\d{1,15}$/u.test(rule) ? rule : '',
     text: query.get('q') ?? '',
     when: whenFrom(query.get('when')),

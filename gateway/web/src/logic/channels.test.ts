@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { Channel } from '../io/contract-channels';
 import { CHANNEL_KINDS } from './channel-kinds';
-import { channelField, channelOf, destinationOf, formOfChannel, healthOf, newChannel, testWords } from './channels';
+import { channelField, channelOf, defaultChannelsWords, destinationOf, formOfChannel, healthOf, newChannel, testWords } from './channels';
 
 function channel(kind: string, definition: Record<string, unknown>, changes: Partial<Channel> = {}): Channel {
   return { id: 1, name: 'On call', kind, definition: { kind, ...definition, per_minute: 30 }, is_default: true, enabled: true, updated_at: 1, updated_by: null, version: 3, sent_24h: 0, dead_24h: 0, last_error: null, waiting: 0, ...changes };
@@ -53,7 +53,7 @@ it('finds the field that the gateway means', () => {
 
 it('says how a channel fares and where it leads', () => {
   expect(healthOf(channel('slack', {}, { enabled: false, dead_24h: 3 })).words).toBe('Off');
-  expect(healthOf(channel('slack', {}, { dead_24h: 3 }))).toEqual({ tone: 'bad', words: '3 given up' });
+  expect(healthOf(channel('slack', {}, { dead_24h: 3 }))).toEqual({ tone: 'bad', words: '3 failed' });
   expect(healthOf(channel('slack', {}, { waiting: 1, last_error: 'x', sent_24h: 4 })).words).toBe('Failing');
   expect(healthOf(channel('slack', {}, { sent_24h: 4 })).words).toBe('Works');
   expect(healthOf(channel('slack', {})).words).toBe('Nothing sent yet');
@@ -61,9 +61,17 @@ it('says how a channel fares and where it leads', () => {
   expect(destinationOf(channel('slack', { url: { stored: true } }))).toBe('');
 });
 
+const one = (name: string, is_default: boolean, enabled = true) => channel('slack', {}, { name, is_default, enabled });
+
+it('says where a rule that names no channel is sent', () => {
+  expect(defaultChannelsWords([one('chat', true), one('mail', false)])).toBe('none selected: the default channel, chat');
+  expect(defaultChannelsWords([one('chat', true), one('mail', true)])).toBe('none selected: the default channels, chat, mail');
+  expect(defaultChannelsWords([one('chat', true, false)])).toMatch(/nobody is notified/u);
+});
+
 it('says what became of a test', () => {
   expect(testWords('sent', 1, null).words).toBe('The test was sent.');
-  expect(testWords('pending', 1, 'refused')).toEqual({ tone: 'bad', words: 'The test failed and is tried again: refused.' });
+  expect(testWords('pending', 1, 'refused')).toEqual({ tone: 'bad', words: 'The test failed and will be retried: refused.' });
   expect(testWords('pending', 0, null).tone).toBe('plain');
-  expect(testWords('dead', 3, null).words).toBe('The test was given up.');
+  expect(testWords('dead', 3, null).words).toBe('The test failed.');
 });

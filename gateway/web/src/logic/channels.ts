@@ -149,6 +149,13 @@ export function channelField(field: string | null): string | null {
   return field === null ? null : (field.replace(/^definition\./u, '').split(/[.[]/u)[0] ?? null);
 }
 
+/** Where a rule that names no channel is sent. */
+export function defaultChannelsWords(channels: readonly Channel[]): string {
+  const defaults = channels.filter(({ is_default, enabled }) => is_default && enabled).map(({ name }) => name);
+  if (defaults.length === 0) return 'none selected and no default channel: nobody is notified';
+  return `none selected: ${defaults.length === 1 ? 'the default channel' : 'the default channels'}, ${defaults.join(', ')}`;
+}
+
 export interface Health {
   tone: 'good' | 'warm' | 'bad' | 'plain';
   words: string;
@@ -157,7 +164,7 @@ export interface Health {
 /** How it has fared over the last day. */
 export function healthOf({ enabled, sent_24h, dead_24h, last_error, waiting }: Channel): Health {
   if (!enabled) return { tone: 'plain', words: 'Off' };
-  if (dead_24h > 0) return { tone: 'bad', words: `${count(dead_24h)} given up` };
+  if (dead_24h > 0) return { tone: 'bad', words: `${count(dead_24h)} failed` };
   if (waiting > 0 && last_error !== null) return { tone: 'warm', words: 'Failing' };
   if (sent_24h > 0) return { tone: 'good', words: 'Works' };
   return { tone: 'plain', words: last_error === null ? 'Nothing sent yet' : 'Failed last' };
@@ -176,7 +183,7 @@ export function destinationOf({ kind, definition }: Channel): string {
 /** What became of a test. */
 export function testWords(state: string, attempts: number, error: string | null): { tone: 'good' | 'bad' | 'plain'; words: string } {
   if (state === 'sent') return { tone: 'good', words: 'The test was sent.' };
-  if (state === 'dead') return { tone: 'bad', words: `The test was given up${error === null ? '' : `: ${error}`}.` };
-  if (error !== null) return { tone: 'bad', words: `The test failed and is tried again: ${error}.` };
+  if (state === 'dead') return { tone: 'bad', words: `The test failed${error === null ? '' : `: ${error}`}.` };
+  if (error !== null) return { tone: 'bad', words: `The test failed and will be retried: ${error}.` };
   return { tone: 'plain', words: attempts === 0 ? 'The test is on its way…' : 'The test is being sent…' };
 }

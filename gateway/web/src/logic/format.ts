@@ -148,7 +148,7 @@ export function failureSentence(failure: unknown): string {
 }
 
 export function milliseconds(value: number): string {
-  return value >= 1000 ? `${threeDigits(value / 1000)} s` : `${threeDigits(value)} ms`;
+  return Math.abs(value) >= 1000 ? `${threeDigits(value / 1000)} s` : `${threeDigits(value)} ms`;
 }
 
 export function perSecond(value: number): string {

@@ -29,6 +29,8 @@ const GROUP_WORDS: Record<string, readonly [words: string, what: string]> = {
   events: ['Events', 'of hosts: coming, going, gaps'],
   inventory_history: ['Inventory', 'what hosts were before'],
   ledger_history: ['Ledger history', 'closed gaps and late ranges'],
+  alerts: ['Alerts', 'resolved ones with their history, ended silences, versions of rules'],
+  notifications: ['Notifications', 'sent and failed ones'],
   other: ['Everything else', 'hosts, settings, accounts; always kept'],
 };
 

@@ -7,8 +7,8 @@ import { durationText, readDuration } from './quantities';
 export type SilenceState = 'active' | 'coming' | 'ended';
 
 export const SILENCE_STATES: readonly (readonly [state: SilenceState, words: string])[] = [
-  ['active', 'In force'],
-  ['coming', 'To come'],
+  ['active', 'Active'],
+  ['coming', 'Scheduled'],
   ['ended', 'Ended'],
 ];
 

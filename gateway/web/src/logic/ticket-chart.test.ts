@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { Metrics } from '../io/contract';
 import type { Ticket } from '../io/contract-alerts';
 import { alert } from './testing-alerts';
-import { episodeBand, groupData, groupTitle, hostsDrawn, instanceFilter, isDrawn, logSpan, metricData, spanAround } from './ticket-chart';
+import { drawnMetric, episodeBand, groupData, groupTitle, hostsDrawn, hostTitle, instanceFilter, logSpan, logWords, metricData, spanAround } from './ticket-chart';
 
 const MIN = 60_000;
 const HOUR = 60 * MIN;
@@ -33,13 +33,22 @@ it('reads the last words of a host that went away, not what it says when it is b
 });
 
 it('draws what samples hold of its host, or of the hosts of a group', () => {
-  expect(isDrawn(alert())).toBe(true);
-  expect(isDrawn(alert({ metric: 'host.offline' }))).toBe(false);
   const hosts = Array.from({ length: 20 }, (_, index) => `web-${index}`);
   expect(hostsDrawn({ ...ticket, context: { ...ticket.context, hosts } })).toEqual(hosts.slice(0, 8));
   expect(hostsDrawn({ ...ticket, host_id: 'db-1' })).toEqual(['db-1']);
   expect([groupTitle('load.one', 8, 1_200), groupTitle('load.one', 3, 3)]).toEqual(['load.one of 8 of the 1,200 hosts', 'load.one of the hosts']);
   expect(episodeBand(alert({ begun_at }), begun_at + HOUR)).toMatchObject({ from: begun_at, to: begun_at + HOUR, tone: 'episode', words: 'breached for 1 h' });
+});
+
+const drawn = (metric: string) => [drawnMetric({ metric }), hostTitle(alert({ metric })), episodeBand(alert({ metric, begun_at }), begun_at + HOUR).words];
+
+it('draws how busy a host was of what no sample holds, and counts log lines', () => {
+  expect(drawn('load.one')).toEqual(['load.one', 'load.one', 'breached for 1 h']);
+  expect(drawn('host.offline')).toEqual(['cpu.usage_percent', 'CPU usage before and after it went offline', 'offline for 1 h']);
+  expect(drawn('clock.offset_ms')).toEqual(['cpu.usage_percent', 'CPU usage while the clock was off', 'clock off for 1 h']);
+  expect(drawnMetric({ metric: 'logs.error_lines_per_min' })).toBeNull();
+  expect(hostTitle(alert({ metric: 'filesystem.used_percent', instance: '/var' }))).toBe('filesystem.used_percent of /var');
+  expect([logWords(alert({ host_id: null })), logWords(alert({ metric: 'host.offline' }))]).toEqual(['Errors logged by all hosts', 'Log lines before it went away']);
 });
 
 const ticket: Ticket = { ...alert({ host_id: null, hosts_count: 20 }), description: '', recommendation: '', context: { processes: [], filesystem: null, hosts: [] }, unit: 'percent', history: [], notifications: [] };

@@ -36,7 +36,8 @@ function lastWordsSpan({ begun_at, resolved_at }: Alert): Span {
 /** A host that is quiet says little in ten minutes. */
 const LAST_WORDS_MS = 30 * MINUTE;
 
-export function logWords({ metric }: Alert): string {
+export function logWords({ metric, host_id }: Alert): string {
+  if (host_id === null) return 'Errors logged by all hosts';
   return metric === OFFLINE ? 'Log lines before it went away' : 'Log lines';
 }
 
@@ -47,10 +48,19 @@ export function logSpan(ticket: Alert, now: number): Span {
   return { from, to: Math.min(from + LOGS_MS_MAX, Math.max(begun_at + MINUTE, (resolved_at ?? now) + MINUTE)) };
 }
 
-/** Of what no sample holds there is no line to draw. */
-export function isDrawn({ metric }: Alert): boolean {
-  return ![LOG_ERROR_RATE, CLOCK_OFFSET, OFFLINE].includes(metric);
+/** How busy a host was around it says most of what samples can say of any trouble. */
+const STAND_IN = 'cpu.usage_percent';
+
+/**
+ * The metric whose line is drawn; null for log lines, which are counted instead. No sample says that a
+ * host was away or that its clock was off: what it did before, and when it was back, is drawn then.
+ */
+export function drawnMetric({ metric }: Pick<Alert, 'metric'>): string | null {
+  if (metric === LOG_ERROR_RATE) return null;
+  return metric === OFFLINE || metric === CLOCK_OFFSET ? STAND_IN : metric;
 }
+
+const EPISODE_WORDS: Record<string, string> = { [OFFLINE]: 'offline', [CLOCK_OFFSET]: 'clock off' };
 
 /** Of which hosts lines are drawn: its own, or the first of those that its ticket names. */
 export function hostsDrawn({ host_id, context }: Ticket): string[] {
@@ -58,9 +68,9 @@ export function hostsDrawn({ host_id, context }: Ticket): string[] {
 }
 
 /** From the breach to its end, or to now; what lasted before somebody is told is part of it. */
-export function episodeBand({ begun_at, resolved_at }: Pick<Alert, 'begun_at' | 'resolved_at'>, now: number): Band {
+export function episodeBand({ metric, begun_at, resolved_at }: Pick<Alert, 'metric' | 'begun_at' | 'resolved_at'>, now: number): Band {
   const to = resolved_at ?? now;
-  return { from: begun_at, to, lost: false, tone: 'episode', words: `breached for ${duration(Math.max(0, to - begun_at))}` };
+  return { from: begun_at, to, lost: false, tone: 'episode', words: `${EPISODE_WORDS[metric] ?? 'breached'} for ${duration(Math.max(0, to - begun_at))}` };
 }
 
 /** One line of one metric: of this instance, or of all where none is named. */
@@ -121,6 +131,13 @@ export function groupData(answers: readonly Metrics[], metric: string): ChartDat
 /** What the chart of a group is called. */
 export function groupTitle(metric: string, drawn: number, all: number): string {
   return drawn < all ? `${metric} of ${drawn} of the ${count(all)} hosts` : `${metric} of the hosts`;
+}
+
+const STAND_IN_TITLES: Record<string, string> = { [OFFLINE]: 'CPU usage before and after it went offline', [CLOCK_OFFSET]: 'CPU usage while the clock was off' };
+
+/** What the chart of a single host is called. */
+export function hostTitle({ metric, instance }: Alert): string {
+  return STAND_IN_TITLES[metric] ?? (instance === '' ? metric : `${metric} of ${instance}`);
 }
 
 /** As a rule names instances: all, one, or those that begin so. */

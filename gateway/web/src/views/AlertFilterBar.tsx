@@ -1,7 +1,7 @@
 // What is asked for among the tickets: their state and priority with how many there are, whose they
 // are, of which rule, of what time, and words in their titles.
 import { PRIORITIES, type AlertCounts } from '../io/contract-alerts';
-import { countOf, PRIORITY_WORDS, STATUS_FILTER_WORDS, STATUS_FILTERS, type AlertFilter } from '../logic/alerts';
+import { countOf, isLabel, PRIORITY_WORDS, STATUS_FILTER_WORDS, STATUS_FILTERS, type AlertFilter } from '../logic/alerts';
 import { count } from '../logic/format';
 import { isHostName } from '../logic/letters';
 import { isMoments, LAST, whenWords } from '../logic/log-time';
@@ -13,10 +13,12 @@ export interface AlertFilterBarProps {
   counts: AlertCounts | null;
   /** Names by number; a rule that is asked for stands there even where it is not known. */
   rules: readonly (readonly [id: string, name: string])[];
+  /** Of the fleet, to choose from. */
+  labels: readonly string[];
   onFilter(filter: AlertFilter): void;
 }
 
-export function AlertFilterBar({ filter, counts, rules, onFilter }: AlertFilterBarProps) {
+export function AlertFilterBar({ filter, counts, rules, labels, onFilter }: AlertFilterBarProps) {
   return (
     <>
       <div className="panel-bar alert-states-bar">
@@ -48,13 +50,14 @@ export function AlertFilterBar({ filter, counts, rules, onFilter }: AlertFilterB
           ))}
         </div>
       </div>
-      <Search filter={filter} rules={rules} onFilter={onFilter} />
+      <Search filter={filter} rules={rules} labels={labels} onFilter={onFilter} />
     </>
   );
 }
 
-function Search({ filter, rules, onFilter }: Omit<AlertFilterBarProps, 'counts'>) {
+function Search({ filter, rules, labels, onFilter }: Omit<AlertFilterBarProps, 'counts'>) {
   const [host, setHost] = useTyped(filter.host, (text) => (text === '' || isHostName(text)) && onFilter({ ...filter, host: text }));
+  const [label, setLabel] = useTyped(filter.label, (next) => (next === '' || isLabel(next)) && onFilter({ ...filter, label: next }));
   const [text, setText] = useTyped(filter.text, (next) => onFilter({ ...filter, text: next }));
   const known = rules.some(([id]) => id === filter.rule);
   return (
@@ -62,6 +65,17 @@ function Search({ filter, rules, onFilter }: Omit<AlertFilterBarProps, 'counts'>
       <label className="letter-host">
         <span className="visually-hidden">Host</span>
         <input type="search" placeholder="Host" value={host} onChange={(event) => setHost(event.target.value.toLowerCase())} aria-invalid={host.trim() !== '' && !isHostName(host.trim())} autoCapitalize="off" spellCheck={false} />
+      </label>
+      <label className="letter-host">
+        <span className="visually-hidden">Label of the host</span>
+        <input type="search" list="alert-labels" placeholder="Label: role=web" value={label} onChange={(event) => setLabel(event.target.value)} aria-invalid={label.trim() !== '' && !isLabel(label.trim())} autoCapitalize="off" spellCheck={false} />
+        <datalist id="alert-labels">
+          {labels.map((one) => (
+            <option key={one} value={one}>
+              {one}
+            </option>
+          ))}
+        </datalist>
       </label>
       <label className="field-inline">
         <span className="visually-hidden">Rule</span>

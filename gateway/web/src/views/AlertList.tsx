@@ -41,7 +41,7 @@ const Row = memo(function Row({ alert, since, opened, isChosen, onChoose, onHost
     <li className={`alert-row alert-row-${status} alert-edge-${priority}`} data-alert={id} data-status={status}>
       {onChoose && (
         <label className="alert-check">
-          <span className="visually-hidden">Choose {title}</span>
+          <span className="visually-hidden">Select {title}</span>
           <input type="checkbox" checked={isChosen} disabled={status !== 'open'} onChange={(event) => onChoose(id, event.target.checked)} />
         </label>
       )}
@@ -80,6 +80,7 @@ function Value({ alert }: { alert: Alert }) {
   return (
     <div className="alert-value">
       {value === MISSING ? '' : value}
+      {value !== MISSING && alert.host_id === null && ' of hosts'}
       {alert.threshold !== null && value !== MISSING && <span className="alert-limit">limit {thresholdWords(alert)}</span>}
     </div>
   );

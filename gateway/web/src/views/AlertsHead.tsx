@@ -6,9 +6,9 @@ import { Notice } from './parts';
 
 const NOTICE_WORDS: Record<NoticeState, string> = {
   unavailable: '',
-  denied: 'This browser does not allow notifications of this page',
-  off: 'Be told by the browser of new critical alerts, while a page of Muster is open',
-  on: 'The browser tells of new critical alerts, while a page of Muster is open',
+  denied: 'Notifications of this site are blocked in the browser’s settings',
+  off: 'Show a browser notification for each new critical alert while Muster is open in a tab',
+  on: 'New critical alerts are shown as browser notifications while Muster is open in a tab',
 };
 
 export function AlertsHead({ notices, onNotices }: { notices: NoticeState; onNotices(on: boolean): void }) {
@@ -29,7 +29,7 @@ export function NoAlerts({ narrowed, active, onClear }: { narrowed: boolean; act
   if (!narrowed && active) {
     return (
       <Notice icon={<CheckIcon />} title="Nothing is wrong">
-        <p>No alert is open. When a rule fires, its ticket stands here within a second or two.</p>
+        <p>No alert is open. When a rule fires, its alert appears here within a second or two.</p>
       </Notice>
     );
   }
@@ -56,19 +56,19 @@ export interface BulkBarProps {
 export function BulkBar({ chosen, open, busy, onAll, onNone, onAcknowledge }: BulkBarProps) {
   if (open === 0 && chosen === 0) return null;
   return (
-    <div className="bulk-bar" role="toolbar" aria-label="Chosen alerts">
+    <div className="bulk-bar" role="toolbar" aria-label="Selected alerts">
       <span className="bulk-words" role="status">
-        {chosen === 0 ? `${open} open shown` : `${chosen} of ${open} open chosen`}
+        {chosen === 0 ? `${open} open shown` : `${chosen} of ${open} open selected`}
       </span>
       {chosen < open && (
         <button type="button" className="button" onClick={onAll}>
-          Choose all {open}
+          Select all {open}
         </button>
       )}
       {chosen > 0 && (
         <>
           <button type="button" className="button" onClick={onNone}>
-            Choose none
+            Clear
           </button>
           <button type="button" className="button button-primary" disabled={busy} onClick={onAcknowledge}>
             {busy ? 'Acknowledging…' : `Acknowledge ${chosen}`}

@@ -27,6 +27,8 @@ export interface BacktestResultProps {
 const STRIPS_FIRST = 12;
 const EPISODES_FIRST = 8;
 const TICKS_MAX = 5;
+/** As narrow as the stylesheet lets one be: at the very end it would be cut off. */
+const PART_PIXELS_MIN = 4;
 
 export function BacktestResult(props: BacktestResultProps) {
   const { result, isOld, children } = props;
@@ -72,7 +74,7 @@ function Strips({ result, host, strips, onHost, onEpisode }: BacktestResultProps
                   key={`${part.episode.from} ${part.episode.instance}`}
                   type="button"
                   className={part.pages ? 'strip-part strip-fired' : 'strip-part strip-fired strip-unpaged'}
-                  style={{ left: `${part.left}%`, width: `${part.width}%` }}
+                  style={{ left: `min(${part.left}%, 100% - ${PART_PIXELS_MIN}px)`, width: `${part.width}%` }}
                   title={`${part.episode.instance} ${timeSpan(part.episode.from, endOf(part.episode, result))}`.trim()}
                   aria-label={`Look at ${timeSpan(part.episode.from, endOf(part.episode, result))}`}
                   onClick={() => onEpisode(part.episode)}

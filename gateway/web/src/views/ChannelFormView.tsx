@@ -43,7 +43,7 @@ export function ChannelFormView({ form, isNew, wrong, busy, onForm, onKind, onSa
         <FormField label="Name" name="name" wrong={wrong} className="form-wide">
           {(aria) => <input {...aria} value={form.name} placeholder="On call" onChange={(event) => onForm({ ...form, name: event.target.value })} />}
         </FormField>
-        <FormField label="At most, a minute" name="per_minute" wrong={wrong} hint="more wait; empty: 30">
+        <FormField label="Limit per minute" name="per_minute" wrong={wrong} hint="more are delayed; empty: 30">
           {(aria) => <input {...aria} inputMode="numeric" value={form.perMinute} placeholder="30" onChange={(event) => onForm({ ...form, perMinute: event.target.value })} />}
         </FormField>
       </div>
@@ -53,8 +53,8 @@ export function ChannelFormView({ form, isNew, wrong, busy, onForm, onKind, onSa
         ))}
       </div>
       <div className="channel-switches">
-        <Switch label="Default: rules that name no channel tell it here" on={form.isDefault} onChange={(isDefault) => onForm({ ...form, isDefault })} />
-        <Switch label="On" on={form.enabled} onChange={(enabled) => onForm({ ...form, enabled })} />
+        <Switch label="Default: used by rules that name no channel" on={form.isDefault} onChange={(isDefault) => onForm({ ...form, isDefault })} />
+        <Switch label="Enabled" on={form.enabled} onChange={(enabled) => onForm({ ...form, enabled })} />
       </div>
       <div className="settings-end">
         <button type="submit" className="button button-primary" disabled={busy}>

@@ -44,7 +44,7 @@ function Row({ channel, test, deeds }: { channel: Channel; test: Tested | null; 
         <p>
           <strong className="channel-name">{name}</strong>
           {is_default && (
-            <span className="alert-mark" title="Rules that name no channel tell it here">
+            <span className="alert-mark" title="Used by rules that name no channel">
               default
             </span>
           )}
@@ -59,7 +59,7 @@ function Row({ channel, test, deeds }: { channel: Channel; test: Tested | null; 
         {health.words}
       </span>
       <span className="channel-figures quiet">
-        {count(sent_24h)} sent, {count(dead_24h)} given up in 24 h{waiting > 0 && `, ${count(waiting)} waiting`}
+        {count(sent_24h)} sent, {count(dead_24h)} failed in 24 h{waiting > 0 && `, ${count(waiting)} waiting`}
       </span>
       {deeds && (
         <div className="channel-deeds">

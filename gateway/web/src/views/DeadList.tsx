@@ -1,4 +1,4 @@
-// Notifications that were given up: where to, what of, and why.
+// Notifications that failed for good: where to, what of, and why.
 import { Link } from 'wouter';
 import type { Channel, DeadNotification } from '../io/contract-channels';
 import { notificationWords } from '../logic/alert-history';

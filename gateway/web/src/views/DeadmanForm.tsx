@@ -1,4 +1,4 @@
-// The form of the dead-man's switch, and when its address was last asked for.
+// The form of the dead-man's switch, and when its address was last requested and last answered.
 import { useState } from 'react';
 import type { Deadman } from '../io/contract-channels';
 import { ago, moment } from '../logic/format';
@@ -32,7 +32,7 @@ export function DeadmanForm({ deadman, now, mayEdit, busy, wrong, words, onSave 
     >
       <div>
         <h3>Dead-man’s switch</h3>
-        <p className="settings-intro">Who tells you that Muster itself has died? As long as messages arrive, are decided about and stored, this address is asked for. A service that expects it, and hears nothing, tells you.</p>
+        <p className="settings-intro">Who tells you when Muster itself is down? While messages arrive, are judged and stored, Muster requests this address (GET). A monitoring service that expects these requests alerts you when they stop.</p>
       </div>
       <State deadman={deadman} now={now} />
       <div className="form-row">
@@ -66,21 +66,21 @@ export function DeadmanForm({ deadman, now, mayEdit, busy, wrong, words, onSave 
   );
 }
 
-function State({ deadman: { url, last_at, last_error }, now }: { deadman: Deadman; now: number }) {
-  if (url === null) return <p className="quiet">It is off.</p>;
+function State({ deadman: { url, last_at, last_ok_at, last_error }, now }: { deadman: Deadman; now: number }) {
+  if (url === null) return <p className="quiet">Off: no address is set.</p>;
   if (last_error !== null) {
     return (
       <p className="settings-words bad" role="alert">
         <WarningIcon />
-        The last request failed: {last_error}
+        The last request failed: {last_error}. {last_ok_at === null ? 'It has not answered yet.' : `Last answered ${ago(last_ok_at, now)}.`}
       </p>
     );
   }
-  if (last_at === null) return <p className="quiet">It was not asked for yet.</p>;
+  if (last_at === null) return <p className="quiet">Not requested yet.</p>;
   return (
-    <p className="settings-words good" title={moment(last_at)}>
+    <p className="settings-words good" title={moment(last_ok_at ?? last_at)}>
       <CheckIcon />
-      Asked for {ago(last_at, now)}.
+      Last answered {ago(last_ok_at ?? last_at, now)}.
     </p>
   );
 }

@@ -5,6 +5,7 @@ import { PRIORITIES } from '../io/contract-alerts';
 import type { Channel } from '../io/contract-channels';
 import type { Vocabulary } from '../io/contract-rules';
 import { PRIORITY_WORDS } from '../logic/alerts';
+import { defaultChannelsWords } from '../logic/channels';
 import type { RuleDraft } from '../logic/rule-form';
 import type { Units } from '../logic/rule-words';
 import { selectedWords } from '../logic/selector';
@@ -72,8 +73,8 @@ export function RuleForm(props: RuleFormProps) {
       </div>
       <TemplateFields draft={draft} wrong={wrong} fields={vocabulary.template_fields} onChange={set} />
       <fieldset className="form-part">
-        <legend>Who is told</legend>
-        <ChannelChoice name="channels" words="When it fires" empty="the default channels" channels={channels} chosen={draft.channels} wrong={wrong} onChange={(chosen) => set({ channels: chosen })} />
+        <legend>Notify</legend>
+        <ChannelChoice name="channels" words="When it fires" empty={defaultChannelsWords(channels)} channels={channels} chosen={draft.channels} wrong={wrong} onChange={(chosen) => set({ channels: chosen })} />
         <Escalation draft={draft} channels={channels} wrong={wrong} onDraft={onDraft} />
       </fieldset>
       {children}
@@ -94,7 +95,7 @@ export function RuleEnd({ work: { busy, changed, outdated, outcome, takeBack, re
   return (
     <div className="settings-end form-end">
       <button type="submit" className="button button-primary" disabled={busy || (!changed && !isNew)}>
-        {busy ? 'Saving…' : isNew ? 'Make the rule' : 'Save'}
+        {busy ? 'Saving…' : isNew ? 'Create rule' : 'Save'}
       </button>
       {changed && (
         <button type="button" className="button" disabled={busy} onClick={takeBack}>

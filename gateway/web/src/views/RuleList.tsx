@@ -45,7 +45,7 @@ function Row({ rule, units, mayEdit, busy, onEnable }: RowProps) {
             {name}
           </Link>
           {is_default && (
-            <span className="alert-mark" title="Made by the first start, not by a person">
+            <span className="alert-mark" title="Created at installation">
               default
             </span>
           )}
@@ -56,7 +56,7 @@ function Row({ rule, units, mayEdit, busy, onEnable }: RowProps) {
         </p>
       </div>
       <PriorityMark priority={priority} />
-      <span className="rule-hosts">{selectorWords(selector)}</span>
+      <span className={selector.trim() === '' ? 'rule-hosts rule-hosts-all' : 'rule-hosts'}>{selectorWords(selector)}</span>
       <span className="rule-now">
         {firing > 0 && (
           <Link className="rule-firing" href={`/alerts?rule=${id}`}>
@@ -64,7 +64,7 @@ function Row({ rule, units, mayEdit, busy, onEnable }: RowProps) {
           </Link>
         )}
         {pending > 0 && <span className="quiet">{count(pending)} pending</span>}
-        {firing === 0 && pending === 0 && <span className="missing">{enabled ? 'calm' : 'off'}</span>}
+        {firing === 0 && pending === 0 && <span className="missing">{enabled ? 'OK' : 'off'}</span>}
       </span>
     </li>
   );

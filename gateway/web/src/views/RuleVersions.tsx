@@ -57,7 +57,7 @@ function Version({ version: { version, at, by, definition }, isNewest, changes, 
             </button>
           )}
         </p>
-        {changes === null && <p className="quiet">The beginning.</p>}
+        {changes === null && <p className="quiet">Created.</p>}
         {changes?.length === 0 && <p className="quiet">Saved without a change.</p>}
         {changes && changes.length > 0 && (
           <ul className="changes">

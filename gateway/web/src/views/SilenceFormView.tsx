@@ -47,7 +47,7 @@ export function SilenceFormView(props: SilenceFormViewProps) {
             </select>
           )}
         </FormField>
-        <FormField label="Reason" name="reason" wrong={wrong} className="form-wide" hint="whoever wonders why nothing was told reads this">
+        <FormField label="Reason" name="reason" wrong={wrong} className="form-wide" hint="shown with the silence, for others">
           {(aria) => <input {...aria} value={form.reason} maxLength={1000} onChange={(event) => set({ reason: event.target.value })} />}
         </FormField>
       </div>

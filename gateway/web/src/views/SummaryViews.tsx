@@ -65,9 +65,9 @@ export function SummaryFigures({ total }: { total: Figures }) {
   return (
     <section className="now summary-figures" aria-label="Totals">
       <Figure name="Alerts" value={count(total.count)} detail="opened in this time" />
-      <Figure name="In all" value={seconds(total.total_s)} detail="the time they lasted, summed" />
-      <Figure name="Until acknowledged" value={seconds(total.mean_acknowledge_s)} detail="on average, where somebody did" />
-      <Figure name="Until resolved" value={seconds(total.mean_resolve_s)} detail="on average, of those that are over" />
+      <Figure name="Total time" value={seconds(total.total_s)} detail="sum of their durations" />
+      <Figure name="Time to acknowledge" value={seconds(total.mean_acknowledge_s)} detail="mean of acknowledged alerts" />
+      <Figure name="Time to resolve" value={seconds(total.mean_resolve_s)} detail="mean of resolved alerts" />
     </section>
   );
 }
@@ -86,8 +86,8 @@ export function SummaryTable({ summary, by, busy }: { summary: Summary; by: Grou
                 <span className="visually-hidden">Of the most</span>
               </th>
               <th scope="col" className="number">Lasted</th>
-              <th scope="col" className="number wide-only">Until acknowledged</th>
-              <th scope="col" className="number wide-only">Until resolved</th>
+              <th scope="col" className="number wide-only">Time to acknowledge</th>
+              <th scope="col" className="number wide-only">Time to resolve</th>
             </tr>
           </thead>
           <tbody>

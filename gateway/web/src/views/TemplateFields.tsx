@@ -37,7 +37,7 @@ export function TemplateFields({ draft, wrong, fields, onChange }: TemplateField
   const names = fields.length > 0 ? fields : Object.keys(FIELD_WORDS);
   return (
     <fieldset className="form-part">
-      <legend>What the ticket says</legend>
+      <legend>Alert text</legend>
       {TEXTS.map(([one, words, rows]) => (
         <FormField key={one} label={words} name={one} wrong={wrong} className="form-full">
           {(aria) => {
@@ -51,7 +51,7 @@ export function TemplateFields({ draft, wrong, fields, onChange }: TemplateField
         </FormField>
       ))}
       <div className="field-chips" role="group" aria-label={`Put a field into the ${TEXTS.find(([one]) => one === key)?.[1].toLowerCase()}`}>
-        <span className="settings-hint">Put in:</span>
+        <span className="settings-hint">Insert:</span>
         {names.map((field) => (
           <button key={field} type="button" className="chip" title={FIELD_WORDS[field] ?? field} onClick={() => put(field)}>
             {field}

@@ -54,7 +54,7 @@ export function TicketDeeds({ ticket, busy, mayGovern, isSilencing, onDeed, onSi
             onDeed('resolve', comment.trim());
           }}
         >
-          <p>It resolves by itself when the breach ends. If the breach goes on, a new one is opened once it has lasted as long as the rule says, and the cooldown is over.</p>
+          <p>It resolves by itself when the breach ends. After you resolve it by hand, this breach opens no other alert: the next one is opened for the next breach, once this one has ended.</p>
           <label className="stacked-field">
             What was done (optional)
             <textarea rows={3} value={comment} maxLength={4000} onChange={(event) => setComment(event.target.value)} />

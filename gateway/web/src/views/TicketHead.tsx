@@ -46,7 +46,7 @@ function Figures({ ticket, now }: { ticket: Ticket; now: number }) {
           </Link>
         )}
       </Figure>
-      {ticket.value !== null && <Figure name="Value" detail={metric}>{valueWords(ticket)}</Figure>}
+      {ticket.value !== null && <Figure name={host_id === null ? 'Share of hosts' : 'Value'} detail={metric}>{valueWords(ticket)}</Figure>}
       {threshold !== null && <Figure name="Limit">{thresholdWords(ticket)}</Figure>}
       <Figure name={ticket.status === 'resolved' ? 'Lasted' : 'For'} detail={`began ${moment(ticket.begun_at)}`}>
         {duration(lastedMs(ticket, now))}

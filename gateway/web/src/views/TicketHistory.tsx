@@ -20,8 +20,8 @@ export function TicketHistory({ ticket, now, busy, onComment }: TicketHistoryPro
   const unit = unitOfAlert(ticket);
   return (
     <section className="card ticket-history" aria-label="History">
-      <h3>What happened</h3>
-      {ticket.history.length === 0 && <p className="quiet">Nothing is written down yet.</p>}
+      <h3>History</h3>
+      {ticket.history.length === 0 && <p className="quiet">No entries yet.</p>}
       <ol className="history">
         {ticket.history.map((entry) => (
           <Entry key={entry.id} entry={entry} unit={unit} now={now} />

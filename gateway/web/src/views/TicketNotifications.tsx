@@ -8,7 +8,7 @@ export function TicketNotifications({ notifications, now }: { notifications: rea
   return (
     <section className="card ticket-history" aria-label="Notifications">
       <h3>Notifications</h3>
-      {notifications.length === 0 && <p className="quiet">Nobody was told.</p>}
+      {notifications.length === 0 && <p className="quiet">No notifications.</p>}
       <ol className="history">
         {notifications.map((one) => (
           <Told key={one.id} notification={one} now={now} />
