@@ -48,7 +48,7 @@ CREATE TABLE silences (
 -- Where notifications go.
 CREATE TABLE channels (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name       text NOT NULL UNIQUE,
+    name       text NOT NULL,
     kind       text NOT NULL,
     -- As alerts: channel; without what is secret.
     definition jsonb NOT NULL,
@@ -63,8 +63,12 @@ CREATE TABLE channels (
     paid_until timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    updated_by text
+    updated_by text,
+    -- Notifications refer to it, so that a ticket goes on to show whom it was told to: a channel that
+    -- was deleted is switched off, and nothing is left of where it went.
+    deleted_at timestamptz
 );
+CREATE UNIQUE INDEX ON channels (name) WHERE deleted_at IS NULL;
 
 -- Which alert workers are at work, by this database's clock. Written every two seconds; `workers`
 -- says how they fare, too seldom for this.
@@ -172,7 +176,7 @@ CREATE TABLE notifications (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     -- Goes out with it, so that a receiver recognises one that comes twice.
     key             text NOT NULL UNIQUE,
-    channel_id      bigint NOT NULL REFERENCES channels (id) ON DELETE CASCADE,
+    channel_id      bigint NOT NULL REFERENCES channels (id),
     alert_ids       bigint[] NOT NULL,
     kind            text NOT NULL,
     payload         jsonb NOT NULL,

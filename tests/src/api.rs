@@ -74,6 +74,13 @@ impl Api {
         Ok((answer.status().as_u16(), answer.json().await.unwrap_or_default()))
     }
 
+    /// As [`Api::put`], of text that need not be JSON.
+    pub async fn put_text(&self, path: &str, text: String) -> Result<(u16, Value)> {
+        let request = self.http.put(format!("{}/api/v1{path}", self.url)).bearer_auth(&self.token);
+        let answer = request.header("content-type", "application/json").body(text).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    }
+
     /// As [`Api::post`], for `DELETE`.
     pub async fn delete(&self, path: &str) -> Result<(u16, Value)> {
         let url = format!("{}/api/v1{path}", self.url);

@@ -32,14 +32,16 @@ pub(crate) async fn take_turn(pool: &Pool) -> Result<Option<String>> {
     Ok(row.map(|row| row.get(0)))
 }
 
+/// Nothing where another address was set meanwhile: it was not the one that answered.
 const RECORD: &str = "
     UPDATE deadman
-    SET last_error = $1, last_ok_at = CASE WHEN $1::text IS NULL THEN now() ELSE last_ok_at END";
+    SET last_error = $2, last_ok_at = CASE WHEN $2::text IS NULL THEN now() ELSE last_ok_at END
+    WHERE url = $1";
 
-pub(crate) async fn record(pool: &Pool, error: Option<&str>) -> Result<()> {
+pub(crate) async fn record(pool: &Pool, url: &str, error: Option<&str>) -> Result<()> {
     let client = pool.get().await.context("no connection to the database")?;
     client
-        .execute(RECORD, &[&error])
+        .execute(RECORD, &[&url, &error])
         .await
         .context("cannot record whether the address was reached")?;
     Ok(())

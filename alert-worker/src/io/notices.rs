@@ -78,7 +78,7 @@ async fn name_hosts_of_group(
 }
 
 /// A channel that is switched off gets its row too, as one that was given up: people see what they
-/// were not told. One that was told of the end of all these tickets already, because it belongs to
+/// were not told. One that was deleted since a ticket was opened gets none. One that was told of the end of all these tickets already, because it belongs to
 /// two steps of an escalation, is not told again.
 const INSERT: &str = "
     INSERT INTO notifications (key, channel_id, alert_ids, kind, payload, state, error)
@@ -87,7 +87,7 @@ const INSERT: &str = "
            CASE WHEN NOT enabled THEN 'its channel is switched off' END
     FROM channels
     CROSS JOIN (SELECT ARRAY(SELECT id FROM alerts WHERE key = ANY($3) ORDER BY id)) AS ticket (ids)
-    WHERE (id = ANY($1) OR (cardinality($1) = 0 AND is_default))
+    WHERE (id = ANY($1) OR (cardinality($1) = 0 AND is_default)) AND deleted_at IS NULL
       AND NOT ($4 = 'resolved' AND EXISTS (
           SELECT FROM notifications AS told
           WHERE told.channel_id = channels.id AND told.kind = 'resolved'

@@ -71,6 +71,6 @@ async fn look(pool: &Pool, bus: &Context, http: &Http) -> Result<Option<Option<S
     heard.context("no answer from the bus").flatten()?;
     let Some(url) = deadman::take_turn(pool).await? else { return Ok(None) };
     let failure = http.get(&url).await.err().map(|failure| failure.reason().to_owned());
-    deadman::record(pool, failure.as_deref()).await?;
+    deadman::record(pool, &url, failure.as_deref()).await?;
     Ok(Some(failure))
 }

@@ -149,18 +149,21 @@ async fn a_receiver_that_is_asked_too_often_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_is_a_day_old_or_of_a_channel_that_is_off_is_given_up() {
+async fn what_is_a_day_old_or_of_a_channel_that_is_off_or_deleted_is_given_up() {
     let mut outbox = Outbox::start().await;
     let receiver = Receiver::start().await;
     let channel = outbox.add_webhook(&receiver.url).await;
     let off = outbox.add_webhook(&receiver.url).await;
     let old = outbox.add(channel, "old", Opened, &[1]).await;
     let mute = outbox.add(off, "mute", Opened, &[2]).await;
+    let deleted = outbox.add_webhook(&receiver.url).await;
+    let gone = outbox.add(deleted, "gone", Opened, &[3]).await;
     outbox
         .execute(&format!(
             "UPDATE notifications SET created_at = now() - interval '25 hours', error = 'away'
             WHERE id = {old};
-        UPDATE channels SET enabled = false WHERE id = {off}"
+        UPDATE channels SET enabled = false WHERE id = {off};
+        UPDATE channels SET enabled = false, deleted_at = now() WHERE id = {deleted}"
         ))
         .await;
     outbox.start_worker();
@@ -168,6 +171,8 @@ async fn what_is_a_day_old_or_of_a_channel_that_is_off_is_given_up() {
     assert_eq!(fate.error.as_deref(), Some("not sent within a day: away"));
     let fate = outbox.wait_for(mute, "dead").await;
     assert_eq!(fate.error.as_deref(), Some("its channel is switched off"));
+    let fate = outbox.wait_for(gone, "dead").await;
+    assert_eq!(fate.error.as_deref(), Some("its channel was deleted"));
     assert!(receiver.keys().is_empty());
     outbox.stop().await;
 }

@@ -1,7 +1,6 @@
-//! What people edit of alerting, over REST: rules, silences, channels and the dead-man's switch.
+//! What people edit of alerting, over REST: rules, silences and the dead-man's switch; who may, and
+//! how all of it is described. Channels are in `alert_channels`.
 
-use muster_alerts::channel::SealKey;
-use muster_stack::stack::SECRET_KEY;
 use muster_tests::api::Api;
 use serde_json::{Value, json};
 
@@ -47,9 +46,12 @@ async fn a_rule_with_nonsense_is_refused_by_the_name_of_its_field() {
         ("/condition/op", json!("over"), "condition.op"),
         ("/condition/kind", json!("magic"), "condition.kind"),
         ("/for_s", json!(-1), "for_s"),
+        ("/for_s", json!("5m"), "for_s"),
         ("/cooldown_s", json!(-1), "cooldown_s"),
         ("/selector", json!("role==web"), "selector"),
+        ("/selector", json!("role=web,,"), "selector"),
         ("/title", json!("{{hots}}"), "title"),
+        ("/title", json!("{{host"), "title"),
         ("/title", json!("x".repeat(300)), "title"),
         ("/priority", json!("urgent"), "priority"),
     ] {
@@ -62,16 +64,41 @@ async fn a_rule_with_nonsense_is_refused_by_the_name_of_its_field() {
     named["escalation"] = json!([{ "after_s": 60, "channels": [77] }]);
     check_refused(&api, id, &named, "escalation[0].channels").await;
 
-    // What is no JSON has a place, too; and what is too large is read as far as that.
-    let not_a_number = rule("CPU").to_string().replace(":90", ":NaN");
-    let (status, body) = api.post_text("/rules", not_a_number).await.unwrap();
-    assert_eq!((status, &body["field"]), (422, &json!("condition.threshold")), "{body}");
-    let large = with("/title", json!("x".repeat(10 << 20)));
-    let (status, body) = api.post("/rules", &large).await.unwrap();
-    assert_eq!((status, &body["field"]), (413, &json!("title")), "{body}");
+    for field in ["description", "recommendation"] {
+        let mut rule = rule("CPU");
+        rule[field] = json!("Look at {{hots}}.");
+        check_refused(&api, id, &rule, field).await;
+    }
+    check_no_numbers(&api, id).await;
+    check_too_large(&api, id).await;
     let listed = api.read("/rules").await.unwrap();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
     running.stack.shutdown().await;
+}
+
+/// What is no JSON has a place, too.
+async fn check_no_numbers(api: &Api, id: i64) {
+    for number in ["NaN", "1e999", "-1e999", "Infinity", "\"NaN\""] {
+        let rule = rule("CPU").to_string().replace(":90", &format!(":{number}"));
+        let changed = format!("{{\"version\":1,\"definition\":{rule}}}");
+        let made = api.post_text("/rules", rule).await.unwrap();
+        let set = api.put_text(&format!("/rules/{id}"), changed).await.unwrap();
+        for (status, body) in [made, set] {
+            let field = json!("condition.threshold");
+            assert_eq!((status, &body["field"]), (422, &field), "{number}: {body}");
+        }
+    }
+}
+
+/// What is too large is read as far as it may be.
+async fn check_too_large(api: &Api, id: i64) {
+    let rule = with("/title", json!("x".repeat(10 << 20)));
+    let changed = json!({ "version": 1, "definition": rule });
+    let made = api.post("/rules", &rule).await.unwrap();
+    let set = api.put(&format!("/rules/{id}"), &changed).await.unwrap();
+    for (status, body) in [made, set] {
+        assert_eq!((status, &body["field"]), (413, &json!("title")), "{body}");
+    }
 }
 
 #[tokio::test]
@@ -224,155 +251,6 @@ async fn silences_are_made_listed_and_ended() {
     running.stack.shutdown().await;
 }
 
-const SECRET: &str = "a-very-secret-token";
-
-fn channel(url: &str, token: &Value) -> Value {
-    let definition =
-        json!({ "kind": "webhook", "url": url, "headers": { "Authorization": token } });
-    json!({ "name": "ops", "is_default": true, "definition": definition })
-}
-
-#[tokio::test]
-async fn secrets_of_channels_never_come_back() {
-    let (running, api) = start_with_gateway().await;
-    let url = "https://hooks.example/a";
-    let secret = || json!({ "value": SECRET });
-    let (status, made) = api.post("/channels", &channel(url, &secret())).await.unwrap();
-    assert_eq!(status, 201, "{made}");
-    let stored = json!({ "stored": true });
-    assert_eq!(made["definition"]["headers"]["Authorization"], stored, "{made}");
-    let path = format!("/channels/{}", made["id"]);
-    let sealed = |when: &'static str| {
-        let database = &running.database;
-        async move {
-            let sql = "SELECT row_to_json(channels)::text, secrets FROM channels";
-            let row = database.client.query_one(sql, &[]).await.unwrap();
-            let (row, sealed): (String, Vec<u8>) = (row.get(0), row.get(1));
-            assert!(!row.contains(SECRET), "{when}: {row}");
-            sealed
-        }
-    };
-    let first = sealed("made").await;
-    // Whoever sends has the same key.
-    let key = std::fs::read_to_string(running.stack.dir().join(SECRET_KEY)).unwrap();
-    let opened = SealKey::from_hex(&key).unwrap().open(&first).unwrap();
-    assert_eq!(opened.get("headers.Authorization").unwrap().expose(), SECRET);
-
-    // Left as it is, it stays; where it would go to another server, it does not.
-    let set = |version: i64, url: &str, token: Value| {
-        let mut body = channel(url, &token);
-        body["version"] = json!(version);
-        body
-    };
-    let moved = set(1, "https://elsewhere.example/a", stored.clone());
-    let (status, body) = api.put(&path, &moved).await.unwrap();
-    assert_eq!((status, &body["field"]), (422, &json!("headers.Authorization")), "{body}");
-    let kept = set(1, "https://hooks.example/b", stored.clone());
-    let (status, body) = api.put(&path, &kept).await.unwrap();
-    assert_eq!((status, &body["version"]), (200, &json!(2)), "{body}");
-    assert_ne!(sealed("kept").await, first, "it is sealed anew");
-    assert_eq!(api.put(&path, &kept).await.unwrap().0, 409);
-    let named = set(2, url, json!({ "env": "MUSTER_CHANNEL_OPS_TOKEN" }));
-    let (_, body) = api.put(&path, &named).await.unwrap();
-    assert_eq!(
-        body["definition"]["headers"]["Authorization"]["env"], "MUSTER_CHANNEL_OPS_TOKEN",
-        "{body}"
-    );
-    let lost = set(3, url, stored);
-    assert_eq!(api.put(&path, &lost).await.unwrap().0, 422);
-    for path in ["/channels", path.as_str()] {
-        assert!(!api.read(path).await.unwrap().to_string().contains(SECRET), "{path}");
-    }
-
-    for (body, field) in [
-        (channel("gopher://a", &secret()), "url"),
-        (json!({ "name": "a", "kind": "pigeon", "definition": {} }), "kind"),
-        (
-            json!({ "name": "a", "kind": "telegram",
-                    "definition": { "token": "a", "chat_id": "1\0" } }),
-            "chat_id",
-        ),
-        (json!({ "name": "", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),
-        (json!({ "name": "ops", "definition": { "kind": "ntfy", "topic": "a" } }), "name"),
-    ] {
-        let (status, said) = api.post("/channels", &body).await.unwrap();
-        assert_eq!((status, &said["field"]), (422, &json!(field)), "{said}");
-        assert!(!said.to_string().contains(SECRET), "{said}");
-    }
-    running.stack.shutdown().await;
-}
-
-#[tokio::test]
-async fn a_channel_is_tested_and_its_dead_notifications_are_dealt_with() {
-    let (running, api) = start_with_gateway().await;
-    let body = json!({ "name": "ops", "definition": { "kind": "ntfy", "topic": "a" } });
-    let (status, made) = api.post("/channels", &body).await.unwrap();
-    assert_eq!(status, 201, "{made}");
-    let path = format!("/channels/{}", made["id"]);
-    let (status, test) = api.post(&format!("{path}/test"), &json!({})).await.unwrap();
-    assert_eq!(status, 202, "{test}");
-    let id = test["notification_id"].as_i64().unwrap();
-    let notification = format!("/notifications/{id}");
-    let told = api.read(&notification).await.unwrap();
-    assert_eq!((&told["state"], &told["kind"]), (&json!("pending"), &json!("test")), "{told}");
-    assert_eq!(api.post(&format!("{path}/test"), &json!({})).await.unwrap().0, 409);
-    assert_eq!(api.post(&format!("{notification}/retry"), &json!({})).await.unwrap().0, 409);
-
-    let die = "UPDATE notifications SET state = 'dead', error = 'answered 500', attempts = 1";
-    running.database.client.batch_execute(die).await.unwrap();
-    let dead = api.read("/notifications?state=dead").await.unwrap();
-    assert_eq!((&dead["items"][0]["id"], &dead["next"]), (&json!(id), &json!(null)), "{dead}");
-    let shown = api.read(&path).await.unwrap();
-    assert_eq!((&shown["dead_24h"], &shown["waiting"]), (&json!(1), &json!(0)), "{shown}");
-    assert_eq!(shown["last_error"], "answered 500");
-    assert_eq!(api.post(&format!("{notification}/retry"), &json!({})).await.unwrap().0, 204);
-    let told = api.read(&notification).await.unwrap();
-    assert_eq!((&told["state"], &told["attempts"]), (&json!("pending"), &json!(0)), "{told}");
-    running.database.client.batch_execute(die).await.unwrap();
-    assert_eq!(api.post(&format!("{notification}/discard"), &json!({})).await.unwrap().0, 204);
-    assert_eq!(api.get(&notification).await.unwrap().0, 404);
-
-    let mut named = rule("CPU");
-    named["escalation"] = json!([{ "after_s": 60, "channels": [made["id"]] }]);
-    let (status, rule) = api.post("/rules", &named).await.unwrap();
-    assert_eq!(status, 201, "{rule}");
-    let (status, body) = api.delete(&path).await.unwrap();
-    assert_eq!(status, 409, "{body}");
-    assert!(body["detail"].as_str().unwrap().contains("CPU"), "{body}");
-    check_switching_off(&running, &api, &path, &named).await;
-    assert_eq!(api.delete(&format!("/rules/{}?version=1", rule["id"])).await.unwrap().0, 204);
-    assert_eq!(api.delete(&path).await.unwrap().0, 204);
-    running.stack.shutdown().await;
-}
-
-/// Of a channel that a rule names, which would tell nobody then.
-async fn check_switching_off(running: &Running, api: &Api, path: &str, named: &Value) {
-    let definition = json!({ "kind": "ntfy", "topic": "a" });
-    let off = |name: &str, version: i64| json!({ "name": name, "version": version, "enabled": false, "definition": definition });
-    let (status, body) = api.put(path, &off("ops", 1)).await.unwrap();
-    assert_eq!(status, 409, "{body}");
-    assert!(body["detail"].as_str().unwrap().contains("CPU"), "{body}");
-    assert_eq!(api.read(path).await.unwrap()["enabled"], true);
-
-    let other = json!({ "name": "other", "definition": definition });
-    let (_, other) = api.post("/channels", &other).await.unwrap();
-    let dead = "
-        INSERT INTO notifications (key, channel_id, alert_ids, kind, payload, state)
-        VALUES ('dead', $1, '{}', 'opened', '{}', 'dead') RETURNING id";
-    let id = other["id"].as_i64().unwrap();
-    let dead: i64 = running.database.client.query_one(dead, &[&id]).await.unwrap().get(0);
-    let (status, body) = api.put(&format!("/channels/{id}"), &off("other", 1)).await.unwrap();
-    assert_eq!((status, &body["enabled"]), (200, &json!(false)), "{body}");
-    let retry = format!("/notifications/{dead}/retry");
-    let (status, body) = api.post(&retry, &json!({})).await.unwrap();
-    assert_eq!(status, 409, "{body}");
-    assert_eq!(api.read(&format!("/notifications/{dead}")).await.unwrap()["state"], "dead");
-    let mut named = named.clone();
-    named["channels"] = json!([id]);
-    let (status, body) = api.post("/rules", &named).await.unwrap();
-    assert_eq!((status, &body["field"]), (422, &json!("channels")), "{body}");
-}
-
 #[tokio::test]
 async fn the_dead_mans_switch_is_set_by_one_at_a_time() {
     let (running, api) = start_with_gateway().await;
@@ -399,9 +277,29 @@ async fn the_dead_mans_switch_is_set_by_one_at_a_time() {
     assert_eq!(shown["url"], "https://hc.example/...", "{shown}");
     assert!(!shown.to_string().contains("ping/7"), "{shown}");
     assert_eq!(api.read("/deadman").await.unwrap()["url"], url);
-    let off = json!({ "version": 1, "url": null });
+    check_answers_of_the_address(&running, &api, url).await;
+    let off = json!({ "version": 3, "url": null });
     assert_eq!(api.put("/deadman", &off).await.unwrap().1["url"], json!(null));
     running.stack.shutdown().await;
+}
+
+/// They are told as long as it is the same one.
+async fn check_answers_of_the_address(running: &Running, api: &Api, url: &str) {
+    let answered = "
+        UPDATE deadman
+        SET last_at = to_timestamp(2), last_error = 'answered 500', last_ok_at = to_timestamp(1)";
+    running.database.client.batch_execute(answered).await.unwrap();
+    let last = |shown: &Value| {
+        let [at, error, ok_at] = ["last_at", "last_error", "last_ok_at"].map(|key| &shown[key]);
+        json!([at, error, ok_at])
+    };
+    let known = json!([2_000, "answered 500", 1_000]);
+    assert_eq!(last(&api.read("/deadman").await.unwrap()), known);
+    let slower = json!({ "version": 1, "url": url, "interval_s": 300 });
+    assert_eq!(last(&api.put("/deadman", &slower).await.unwrap().1), known);
+    let other = json!({ "version": 2, "url": "https://hc.example/ping/8" });
+    let (status, shown) = api.put("/deadman", &other).await.unwrap();
+    assert_eq!((status, last(&shown)), (200, json!([null, null, null])), "{shown}");
 }
 
 /// The page of the interface is made of the same words.
@@ -442,6 +340,38 @@ async fn every_address_of_alerting_is_described() {
         let mut found: Vec<&str> = described.keys().map(String::as_str).collect();
         found.sort_unstable();
         assert_eq!(found, methods, "{path}");
+        for (method, operation) in described {
+            check_described(&format!("{method} {path}"), operation);
+        }
     }
     running.stack.shutdown().await;
+}
+
+/// What it takes and answers, also where it refuses.
+fn check_described(what: &str, operation: &Value) {
+    let answers = operation["responses"].as_object().unwrap();
+    let mut expected = vec!["401"];
+    let has_body = operation["requestBody"].is_object();
+    let conditions = [
+        ("403", !what.starts_with("get ")),
+        ("404", what.contains("{id}")),
+        ("413", has_body),
+        ("422", has_body || what.contains("summary")),
+    ];
+    expected.extend(conditions.into_iter().filter(|(_, is_so)| *is_so).map(|(status, _)| status));
+    for status in expected {
+        assert!(answers.contains_key(status), "{what} answers {status}, too: {operation}");
+    }
+    assert!(answers.keys().any(|status| status.starts_with('2')), "{what}: {operation}");
+    for (status, answer) in answers {
+        let problem = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+        let body = &answer["content"]["application/json"]["schema"];
+        match status.as_str() {
+            "204" => assert_eq!(answer["content"], Value::Null, "{what}"),
+            "200" | "201" | "202" => assert!(body.is_object(), "{what} {status}: {answer}"),
+            _ => assert_eq!(problem, "#/components/schemas/ProblemBody", "{what} {status}"),
+        }
+    }
+    let taken = &operation["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(taken.is_object(), has_body, "{what}: {operation}");
 }

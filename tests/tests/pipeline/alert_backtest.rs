@@ -198,6 +198,40 @@ async fn backtests_are_few_at_a_time_and_the_rest_is_told_to_come_again() {
     running.stack.shutdown().await;
 }
 
+/// Two hosts are looked over at once; when the table is free again, there is no time for a third.
+#[tokio::test]
+async fn a_backtest_says_that_there_was_no_time_for_all_hosts() {
+    let (running, api) = start_with_gateway().await;
+    store(&running).await;
+    let database = &running.database.client;
+    let third = "INSERT INTO hosts (id, labels) VALUES ('web-3', '{\"role\":\"web\"}')";
+    database.batch_execute(third).await.unwrap();
+    database.batch_execute("BEGIN; LOCK TABLE host_samples_1h").await.unwrap();
+    let condition = json!({ "kind": "metric", "metric": "cpu.usage_percent", "op": "above",
+                            "threshold": 90 });
+    let draft = json!({ "definition": about(condition, 300) });
+    let free = async {
+        // Longer than looking over hosts may take.
+        let waiting = "
+            SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE NOT granted AND mode = 'AccessShareLock'
+              AND relation = 'host_samples_1h'::regclass
+              AND query_start < clock_timestamp() - interval '7 seconds'";
+        eventually("both have waited for long enough", async || {
+            let count: i64 = database.query_one(waiting, &[]).await.unwrap().get(0);
+            if count == 2 { Ok(()) } else { Err(format!("{count} have")) }
+        })
+        .await;
+        database.batch_execute("COMMIT").await.unwrap();
+    };
+    let ((status, answer), ()) =
+        tokio::join!(async { api.post("/rules/backtest", &draft).await.unwrap() }, free);
+    assert_eq!((status, &answer["is_partial"]), (200, &json!(true)), "{answer}");
+    assert_eq!((&answer["hosts"], &answer["hosts_selected"]), (&json!(2), &json!(3)), "{answer}");
+    assert_eq!(answer["pages"], 1, "{answer}");
+    running.stack.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_burst_of_error_lines_is_found_among_the_lines() {
     let (running, api) = start_with_gateway().await;

@@ -208,6 +208,15 @@ async fn operators_handle_tickets_and_the_engine_is_told() {
         let (status, body) = viewer.post(&format!("{path}/{deed}"), &json!({})).await.unwrap();
         assert_eq!(status, 403, "{deed}: {body}");
     }
+    for (path, body) in [
+        (format!("{path}/comments"), json!({ "text": "a" })),
+        ("/alerts/acknowledge".to_owned(), json!({ "ids": ids })),
+    ] {
+        assert_eq!(viewer.post(&path, &body).await.unwrap().0, 403, "{path}");
+    }
+    for path in [&path, "/alerts/counts", "/alerts/hosts", "/alerts/summary"] {
+        assert_eq!(viewer.get(path).await.unwrap().0, 200, "{path}");
+    }
     let on_it = json!({ "comment": "on it" });
     let (status, ticket) = api.post(&format!("{path}/acknowledge"), &on_it).await.unwrap();
     assert_eq!((status, &ticket["status"]), (200, &json!("acknowledged")), "{ticket}");

@@ -6,6 +6,7 @@ mod agent;
 mod agent_data;
 mod alert_api;
 mod alert_backtest;
+mod alert_channels;
 mod alert_tickets;
 mod alerts;
 mod bad_input;

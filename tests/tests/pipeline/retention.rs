@@ -10,7 +10,7 @@ use muster_tests::api::Api;
 use muster_tests::bus::TestHost;
 use muster_tests::database::Database;
 use muster_tests::wait::{eventually, expect};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::setup::{Running, start};
@@ -239,4 +239,35 @@ async fn rules_are_set_over_rest_and_heeded_by_the_worker() {
         expect(of(&lab).await, wanted("{[2,3)}", "{[5,6)}"))
     })
     .await;
+}
+
+#[tokio::test]
+async fn how_long_tickets_and_notifications_are_kept_is_set_over_rest() {
+    let (running, api) = start_quick().await;
+    running.database.client.batch_execute(FOUR_YEARS).await.unwrap();
+    let days = |kept: &Value| {
+        let groups = kept["groups"].as_array().unwrap().clone();
+        let of = |name: &str| {
+            let group = groups.iter().find(|group| group["group"] == name);
+            group.unwrap_or_else(|| panic!("{name}: {kept}"))["keep_days"].as_i64().unwrap()
+        };
+        (of("alerts"), of("notifications"))
+    };
+    assert_eq!(days(&api.read("/retention").await.unwrap()), (1_095, 90));
+    let labelled = json!({ "rules": [{ "scope": "alerts", "label": "env=test", "keep_days": 9 }] });
+    let (status, problem) = api.put("/retention", &labelled).await.unwrap();
+    assert_eq!((status, &problem["field"]), (422, &json!("rules[0].label")), "{problem}");
+    let shorter = json!({ "rules": [
+        { "scope": "alerts", "keep_days": 200 }, { "scope": "notifications", "keep_days": 5 },
+    ] });
+    let (status, kept) = api.put("/retention", &shorter).await.unwrap();
+    assert_eq!((status, days(&kept)), (200, (200, 5)), "{kept}");
+    eventually("the worker has removed what is old", async || {
+        let database = &running.database;
+        expect(listed(database, "SELECT key FROM alerts").await, vec!["open".to_owned()])?;
+        let states = listed(database, "SELECT state FROM notifications").await;
+        expect(states, vec!["pending".to_owned(); 2])
+    })
+    .await;
+    running.stack.shutdown().await;
 }

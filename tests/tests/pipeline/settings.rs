@@ -1,4 +1,4 @@
-//! Settings of agents: set over REST, answered on the bus.
+//! Settings of agents and the rules they judge by: set over REST, answered on the bus.
 
 use std::time::Duration;
 
@@ -13,9 +13,10 @@ use muster_schemas::configuration::{
 use muster_schemas::control::{ConfigRequest, Reply};
 use muster_tests::bus::TestHost;
 use muster_tests::wait::{PATIENCE, eventually, expect};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::alert_api::rule;
 use crate::setup::{Running, start_with_gateway};
 
 async fn ask(running: &Running, host: &TestHost, have_version: i64) -> ConfigurationAnswer {
@@ -149,4 +150,63 @@ async fn an_agent_that_is_there_is_told_of_a_change_at_once() {
     assert_eq!((status, &body["applied"]["version"]), (200, &json!(1)), "{body}");
     assert_eq!(body["trouble"], json!(null));
     agent.await.unwrap();
+}
+
+/// The limits an agent judges by, where they are not those it has.
+async fn limits(running: &Running, host: &TestHost, have: &mut i64) -> Option<Vec<f64>> {
+    let configuration = ask(running, host, *have).await.configuration?;
+    *have = configuration.version;
+    Some(configuration.conditions.iter().filter_map(|condition| condition.threshold).collect())
+}
+
+/// Titles and durations are none of its business.
+#[tokio::test]
+async fn a_rule_that_is_edited_reaches_the_agents_it_concerns() {
+    let (running, api) = start_with_gateway().await;
+    let host = known_host(&running).await;
+    let online = "
+        UPDATE hosts SET labels = '{\"role\": \"web\"}';
+        INSERT INTO host_presence (
+            host_id, status, status_since, heartbeat_at, heartbeat_interval_ms
+        )
+        VALUES ('web-1', 'online', now(), now(), 5000)";
+    running.database.client.batch_execute(online).await.unwrap();
+    let subject = subjects::control(&host.id, "config");
+    let mut control = running.bus.client.subscribe(subject).await.unwrap();
+    running.bus.client.flush().await.unwrap();
+    let mut rule = rule("CPU");
+    let (status, made) = api.post("/rules", &rule).await.unwrap();
+    assert_eq!(status, 201, "{made}");
+    let request = timeout(PATIENCE, control.next()).await.unwrap().unwrap();
+    let asked: ConfigRequest = decode(ContentType::Msgpack, &request.payload).unwrap();
+    assert_eq!(asked, ConfigRequest::Reload);
+
+    let mut have = 0;
+    assert_eq!(limits(&running, &host, &mut have).await, Some(vec![90.0]));
+    let path = format!("/rules/{}", made["id"]);
+    let with_limit = |threshold: i64| {
+        json!({ "kind": "metric", "metric": "cpu.usage_percent", "op": "above",
+                "threshold": threshold })
+    };
+    let edits: [(&str, Value, Option<Vec<f64>>); 7] = [
+        ("title", json!("Busy"), None),
+        ("condition", with_limit(80), Some(vec![80.0])),
+        ("selector", json!("role=db"), Some(vec![])),
+        ("selector", json!("role=web"), Some(vec![80.0])),
+        ("enabled", json!(false), Some(vec![])),
+        ("for_s", json!(60), None),
+        ("enabled", json!(true), Some(vec![80.0])),
+    ];
+    for (version, (field, value, expected)) in (1..).zip(edits) {
+        rule[field] = value;
+        let changed = json!({ "version": version, "definition": rule });
+        let (status, body) = api.put(&path, &changed).await.unwrap();
+        assert_eq!(status, 200, "{body}");
+        assert_eq!(limits(&running, &host, &mut have).await, expected, "{field}: {body}");
+    }
+    assert_eq!(api.post(&format!("{path}/clone"), &json!({})).await.unwrap().0, 201);
+    assert_eq!(limits(&running, &host, &mut have).await, None);
+    assert_eq!(api.delete(&format!("{path}?version=8")).await.unwrap().0, 204);
+    assert_eq!(limits(&running, &host, &mut have).await, Some(vec![]));
+    running.stack.shutdown().await;
 }

@@ -266,8 +266,8 @@ pub(crate) async fn pause_channel(pool: &Pool, claimed: &Claimed, pause_ms: i64)
     Ok(())
 }
 
-/// Makes dead letters of what nobody will send any more: a day old, or of a channel that was
-/// switched off (what was true then must not come when it is switched on again). Answers how many.
+/// Makes dead letters of what nobody will send any more: a day old, or of a channel that was deleted
+/// or switched off (what was true then must not come when it is switched on again). Answers how many.
 pub(crate) async fn give_up(pool: &Pool) -> Result<u64> {
     let sql = "
         UPDATE notifications AS waiting
@@ -275,6 +275,10 @@ pub(crate) async fn give_up(pool: &Pool) -> Result<u64> {
             error = concat_ws(': ', CASE
                 WHEN waiting.created_at <= clock_timestamp() - $1 * interval '1 millisecond'
                     THEN 'not sent within a day'
+                WHEN EXISTS (
+                    SELECT FROM channels
+                    WHERE id = waiting.channel_id AND deleted_at IS NOT NULL
+                ) THEN 'its channel was deleted'
                 ELSE 'its channel is switched off'
             END, waiting.error)
         WHERE waiting.state = 'pending'

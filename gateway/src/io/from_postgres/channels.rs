@@ -1,5 +1,6 @@
 //! Channels: where notifications go, how they fare, and their secrets, which are sealed when they
-//! come here and opened by nobody but those who send.
+//! come here and opened by nobody but those who send. One that was deleted is known to its
+//! notifications alone.
 
 use anyhow::{Context, Result};
 use deadpool_postgres::{Pool, Transaction};
@@ -42,7 +43,8 @@ const CHANNELS: &str = "
         WHERE channel_id = channels.id AND error IS NOT NULL
         ORDER BY id DESC
         LIMIT 1
-    ) AS trouble ON true";
+    ) AS trouble ON true
+    WHERE channels.deleted_at IS NULL";
 
 const CHANNEL: &str = "channel";
 
@@ -83,7 +85,7 @@ pub(crate) async fn all(pool: &Pool) -> Result<Vec<ChannelRow>> {
 
 pub(crate) async fn one(pool: &Pool, id: i64) -> Result<Option<ChannelRow>> {
     let client = connection(pool).await?;
-    let statement = client.prepare_cached(&format!("{CHANNELS} WHERE channels.id = $1")).await?;
+    let statement = client.prepare_cached(&format!("{CHANNELS} AND channels.id = $1")).await?;
     let row = client.query_opt(&statement, &[&id]).await.context("cannot read a channel")?;
     Ok(row.as_ref().map(read_channel))
 }
@@ -115,7 +117,7 @@ pub(crate) async fn add(
     let mut client = connection(pool).await?;
     let transaction = client.transaction().await?;
     take_turns(&transaction, "channels").await?;
-    let sql = "SELECT count(*) FROM channels";
+    let sql = "SELECT count(*) FROM channels WHERE deleted_at IS NULL";
     let count: i64 = transaction.query_one(sql, &[]).await.context("cannot count channels")?.get(0);
     if count >= CHANNELS_MAX {
         let reason = format!("there are {CHANNELS_MAX} channels already, and no more are served");
@@ -162,7 +164,8 @@ pub(crate) async fn replace(
     take_turns(&transaction, "channels").await?;
     let sql = "
         SELECT version, definition || jsonb_build_object('kind', kind), secrets, enabled
-        FROM channels WHERE id = $1 FOR NO KEY UPDATE";
+        FROM channels WHERE id = $1 AND deleted_at IS NULL
+        FOR NO KEY UPDATE";
     let row = transaction.query_opt(sql, &[&id]).await.context("cannot read a channel")?;
     let Some(row) = row else { return Ok(Err(Unwritten::NotThere(CHANNEL))) };
     if row.get::<_, i64>(0) != version {
@@ -234,7 +237,7 @@ fn sealed(secrets: &Secrets, seal: Seal<'_>) -> Result<Option<Vec<u8>>, Unwritte
 }
 
 async fn check_name(transaction: &Transaction<'_>, name: &str, own: i64) -> Written<()> {
-    let sql = "SELECT FROM channels WHERE name = $1 AND id <> $2";
+    let sql = "SELECT FROM channels WHERE name = $1 AND id <> $2 AND deleted_at IS NULL";
     let taken = transaction.query_opt(sql, &[&name, &own]).await;
     if taken.context("cannot read the channels")?.is_none() {
         return Ok(Ok(()));
@@ -267,22 +270,43 @@ async fn check_unnamed(transaction: &Transaction<'_>, id: i64) -> Written<()> {
     Ok(Err(Unwritten::Conflict(format!("rules name this channel: {}", names.join(", ")))))
 }
 
-/// With its notifications. One that a rule names stays.
-pub(crate) async fn remove(pool: &Pool, id: i64) -> Written<()> {
+/// What it was told stays, and nothing else of it: neither its address nor its secrets. One that a
+/// rule names is not deleted.
+pub(crate) async fn remove(pool: &Pool, id: i64, by: &str) -> Written<()> {
     let mut client = connection(pool).await?;
     let transaction = client.transaction().await?;
-    let lock = "SELECT FROM channels WHERE id = $1 FOR UPDATE";
+    let lock = "SELECT FROM channels WHERE id = $1 AND deleted_at IS NULL FOR UPDATE";
     if transaction.query_opt(lock, &[&id]).await.context("cannot read a channel")?.is_none() {
         return Ok(Err(Unwritten::NotThere(CHANNEL)));
     }
     if let Err(unwritten) = check_unnamed(&transaction, id).await? {
         return Ok(Err(unwritten));
     }
-    transaction
-        .execute("DELETE FROM channels WHERE id = $1", &[&id])
-        .await
-        .context("cannot delete a channel")?;
+    let sql = "
+        UPDATE channels
+        SET version = version + 1, definition = '{}', secrets = NULL, is_default = false,
+            enabled = false, deleted_at = now(), updated_at = now(), updated_by = $2
+        WHERE id = $1";
+    transaction.execute(sql, &[&id, &by]).await.context("cannot delete a channel")?;
+    give_up(&transaction, id).await?;
     wake_alerting(&transaction).await?;
     transaction.commit().await.context("cannot delete a channel")?;
     Ok(Ok(()))
+}
+
+/// What waits for it is sent no more. What is being sent just now is left to whoever does that: it
+/// may get through, and where it does not, workers give it up.
+async fn give_up(transaction: &Transaction<'_>, id: i64) -> Result<()> {
+    let sql = "
+        UPDATE notifications
+        SET state = 'dead', claimed_by = NULL, claimed_until = NULL,
+            error = concat_ws(': ', 'its channel was deleted', error)
+        WHERE id IN (
+            SELECT id FROM notifications
+            WHERE channel_id = $1 AND state = 'pending'
+              AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
+            FOR UPDATE SKIP LOCKED
+        )";
+    transaction.execute(sql, &[&id]).await.context("cannot give up what waits for a channel")?;
+    Ok(())
 }

@@ -12,7 +12,8 @@ use crate::logic::address::server_of;
 
 const COLUMNS: &str = "
     version, url, interval_s, (extract(epoch FROM updated_at) * 1000)::bigint, updated_by,
-    (extract(epoch FROM last_at) * 1000)::bigint, last_error";
+    (extract(epoch FROM last_at) * 1000)::bigint, last_error,
+    (extract(epoch FROM last_ok_at) * 1000)::bigint";
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Deadman {
@@ -28,6 +29,8 @@ pub(crate) struct Deadman {
     last_at: Option<i64>,
     /// What was wrong with that; null where it was answered.
     last_error: Option<String>,
+    /// When it last answered as it should; null where it never has.
+    last_ok_at: Option<i64>,
 }
 
 impl Deadman {
@@ -62,7 +65,8 @@ pub(crate) async fn replace(
         "UPDATE deadman
          SET version = version + 1, url = $2, interval_s = $3, updated_at = now(), updated_by = $4,
              last_at = CASE WHEN url IS NOT DISTINCT FROM $2 THEN last_at END,
-             last_error = CASE WHEN url IS NOT DISTINCT FROM $2 THEN last_error END
+             last_error = CASE WHEN url IS NOT DISTINCT FROM $2 THEN last_error END,
+             last_ok_at = CASE WHEN url IS NOT DISTINCT FROM $2 THEN last_ok_at END
          WHERE version = $1
          RETURNING {COLUMNS}"
     );
@@ -84,5 +88,6 @@ fn read_row(row: &Row) -> Deadman {
         updated_by: row.get(4),
         last_at: row.get(5),
         last_error: row.get(6),
+        last_ok_at: row.get(7),
     }
 }

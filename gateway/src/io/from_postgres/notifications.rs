@@ -18,6 +18,8 @@ const NOTIFICATION: &str = "notification";
 
 const SWITCHED_OFF: &str = "the channel is switched off: nothing is sent there";
 
+const DELETED: &str = "the channel was deleted: nothing is sent there";
+
 /// What a notification is read as; see [`read_notification`].
 const NOTIFICATIONS: &str = "
     SELECT told.id, told.channel_id, channels.name, told.kind, told.state, told.attempts,
@@ -107,7 +109,9 @@ fn read_notification(row: &Row) -> Notification {
 pub(crate) async fn test(pool: &Pool, channel: i64, now: i64) -> Written<i64> {
     let mut client = connection(pool).await?;
     let transaction = client.transaction().await?;
-    let sql = "SELECT name, enabled FROM channels WHERE id = $1 FOR NO KEY UPDATE";
+    let sql = "
+        SELECT name, enabled FROM channels WHERE id = $1 AND deleted_at IS NULL
+        FOR NO KEY UPDATE";
     let row = transaction.query_opt(sql, &[&channel]).await.context("cannot read a channel")?;
     let Some(row) = row else { return Ok(Err(Unwritten::NotThere("channel"))) };
     if !row.get::<_, bool>(1) {
@@ -140,7 +144,8 @@ pub(crate) async fn handle(pool: &Pool, id: i64, deed: Deed, by: &str) -> Writte
     let mut client = connection(pool).await?;
     let transaction = client.transaction().await?;
     let sql = "
-        SELECT state, alert_ids, channels.name, channels.enabled
+        SELECT state, alert_ids, channels.name, channels.enabled,
+               channels.deleted_at IS NOT NULL
         FROM notifications AS told
         JOIN channels ON channels.id = told.channel_id
         WHERE told.id = $1
@@ -153,7 +158,8 @@ pub(crate) async fn handle(pool: &Pool, id: i64, deed: Deed, by: &str) -> Writte
         return Ok(Err(Unwritten::Conflict(reason)));
     }
     if deed == Deed::Retry && !row.get::<_, bool>(3) {
-        return Ok(Err(Unwritten::Conflict(SWITCHED_OFF.to_owned())));
+        let reason = if row.get(4) { DELETED } else { SWITCHED_OFF };
+        return Ok(Err(Unwritten::Conflict(reason.to_owned())));
     }
     carry_out(&transaction, id, deed).await?;
     let (tickets, channel): (Vec<i64>, &str) = (row.get(1), row.get(2));

@@ -257,7 +257,10 @@ async fn locked(transaction: &Transaction<'_>, id: i64) -> Result<Option<(i64, R
 async fn check_channels(transaction: &Transaction<'_>, definition: &RuleDefinition) -> Written<()> {
     let named = channels_of(definition);
     let ids: Vec<i64> = named.iter().map(|(_, id)| *id).collect();
-    let sql = "SELECT id, enabled FROM channels WHERE id = ANY($1) ORDER BY id FOR SHARE";
+    let sql = "
+        SELECT id, enabled FROM channels WHERE id = ANY($1) AND deleted_at IS NULL
+        ORDER BY id
+        FOR SHARE";
     let rows = transaction.query(sql, &[&ids]).await.context("cannot read the channels")?;
     let known: BTreeMap<i64, bool> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let trouble = named.iter().find_map(|(field, id)| match known.get(id) {

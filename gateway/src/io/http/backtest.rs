@@ -132,6 +132,7 @@ impl From<Episode> for FoundEpisode {
     post, path = "/rules/backtest", tag = "alerts", request_body = Draft,
     responses((status = 200, body = Backtested), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody),
+              (status = 413, body = ProblemBody),
               (status = 422, description = "`field` says which one is wrong", body = ProblemBody),
               (status = 429, description = "Others are under way; see `Retry-After`",
                body = ProblemBody))

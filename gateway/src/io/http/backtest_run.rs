@@ -234,3 +234,46 @@ impl Run<'_> {
         values(self.pool, host, &self.wanted, part, step_ms, self.kept_since).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use muster_runtime::database::pool;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Of error lines, which nothing is known of before they are read: two hosts that are looked
+    /// over in time and not read in time.
+    async fn out_of_time(condition: serde_json::Value) -> Found {
+        let definition = json!({
+            "name": "a", "title": "a", "priority": "low", "condition": condition,
+        });
+        let pool = pool("postgres://nobody@127.0.0.1:1/none", "test", 1).unwrap();
+        let hosts = ["web-1", "web-2"].map(|id| (id.parse().unwrap(), Labels::new()));
+        let run = Run {
+            pool: &pool,
+            definition: serde_json::from_value(definition).unwrap(),
+            wanted: Wanted::ErrorLines,
+            hosts: hosts.into(),
+            range: Range { from: 60_000, to: 3_600_000 },
+            kept_since: 0,
+            overviews_end_at: Instant::now() + Duration::from_secs(600),
+            ends_at: Instant::now(),
+        };
+        run.find().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_there_was_no_time_for_is_said_to_be_left_out() {
+        let metric = "logs.error_lines_per_min";
+        let one = json!({ "kind": "metric", "metric": metric, "op": "above", "threshold": 9 });
+        let found = out_of_time(one).await;
+        assert_eq!((found.is_partial, found.hosts, found.to), (true, 0, 3_600_000));
+        let group = json!({ "kind": "group", "metric": metric, "op": "above", "threshold": 9,
+                            "share_percent": 20 });
+        let found = out_of_time(group).await;
+        assert_eq!((found.is_partial, found.hosts, found.to), (true, 2, 60_000));
+    }
+}

@@ -152,6 +152,7 @@ pub(super) async fn one(
     post, path = "/channels", tag = "alerts", request_body = NewChannel,
     responses((status = 201, body = Channel), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),
+              (status = 413, body = ProblemBody),
               (status = 422, description = "`field` says which one is wrong", body = ProblemBody))
 )]
 pub(super) async fn add(
@@ -181,6 +182,7 @@ pub(super) async fn add(
     responses((status = 200, body = Channel), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
               (status = 409, body = ProblemBody),
+              (status = 413, body = ProblemBody),
               (status = 422, description = "`field` says which one is wrong", body = ProblemBody))
 )]
 pub(super) async fn set(
@@ -206,7 +208,8 @@ pub(super) async fn set(
     Ok(Answer(channel(&gateway, id).await?))
 }
 
-/// Delete a channel and its notifications; not while a rule names it. Administrators only.
+/// Delete a channel; not while a rule names it. Tickets go on to show what it was told, and what
+/// waits for it is given up. Administrators only.
 #[utoipa::path(
     delete, path = "/channels/{id}", tag = "alerts",
     params(("id" = i64, Path, description = "Channel id")),
@@ -220,7 +223,7 @@ pub(super) async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = number("channel", &id)?;
-    channels::remove(&gateway.pool, id).await??;
+    channels::remove(&gateway.pool, id, &claims.sub).await??;
     info!(user = claims.sub, channel = id, "{} deleted channel {id}", claims.sub);
     Ok(StatusCode::NO_CONTENT)
 }

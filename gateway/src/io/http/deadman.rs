@@ -53,7 +53,7 @@ pub(super) async fn read(
     put, path = "/deadman", tag = "alerts", request_body = NewDeadman,
     responses((status = 200, body = Deadman), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),
-              (status = 422, body = ProblemBody))
+              (status = 413, body = ProblemBody), (status = 422, body = ProblemBody))
 )]
 pub(super) async fn set(
     State(gateway): State<App>,

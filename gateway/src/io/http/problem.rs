@@ -10,6 +10,9 @@ use utoipa::ToSchema;
 use crate::io::from_postgres::written::Unwritten;
 use crate::logic::settings::BadSettings;
 
+/// The type of its body.
+pub(super) const PROBLEM: &str = "application/problem+json";
+
 /// An answer that is not what was asked for.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -147,7 +150,7 @@ impl IntoResponse for Problem {
         };
         let mut response = (self.status, axum::Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -22,7 +22,10 @@ pub(super) struct Retention {
     updated_by: Option<String>,
     /// What holds for each group, set or not.
     groups: Vec<GroupKept>,
-    /// `{"scope", "label", "keep_days"}`: what was set. A scope is a group or a table.
+    /// `{"scope", "label", "keep_days"}`: what was set. A scope is a group (`raw`, `rollup_1m`,
+    /// `rollup_1h`, `logs`, `events`, `inventory_history`, `ledger_history`, `alerts`: resolved
+    /// tickets with what happened to them, ended silences and old versions of rules;
+    /// `notifications`: those that were sent or given up) or a table.
     #[schema(value_type = Vec<Object>)]
     rules: Vec<Rule>,
 }
@@ -30,7 +33,7 @@ pub(super) struct Retention {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewRetention {
-    /// All of them: those that are not here are gone.
+    /// All of them, as `GET` gives them: those that are not here are gone.
     #[schema(value_type = Vec<Object>)]
     rules: Vec<Rule>,
     /// Of the rules that these are to replace. Without it they replace whatever there is.

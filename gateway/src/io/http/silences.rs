@@ -170,6 +170,7 @@ pub(super) fn read_place(cursor: Option<&str>) -> Result<Option<i64>, Problem> {
     post, path = "/silences", tag = "alerts", request_body = NewSilence,
     responses((status = 201, body = SilenceItem), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),
+              (status = 413, body = ProblemBody),
               (status = 422, description = "`field` says which one is wrong", body = ProblemBody))
 )]
 pub(super) async fn add(

@@ -55,7 +55,8 @@ pub(super) struct RefusedTicket {
     params(("id" = i64, Path, description = "Ticket id")),
     responses((status = 200, body = Ticket), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-              (status = 409, body = ProblemBody), (status = 422, body = ProblemBody))
+              (status = 409, body = ProblemBody),
+              (status = 413, body = ProblemBody), (status = 422, body = ProblemBody))
 )]
 pub(super) async fn acknowledge(
     State(gateway): State<App>,
@@ -72,7 +73,8 @@ pub(super) async fn acknowledge(
     params(("id" = i64, Path, description = "Ticket id")),
     responses((status = 200, body = Ticket), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-              (status = 409, body = ProblemBody), (status = 422, body = ProblemBody))
+              (status = 409, body = ProblemBody),
+              (status = 413, body = ProblemBody), (status = 422, body = ProblemBody))
 )]
 pub(super) async fn unacknowledge(
     State(gateway): State<App>,
@@ -89,7 +91,8 @@ pub(super) async fn unacknowledge(
     params(("id" = i64, Path, description = "Ticket id")),
     responses((status = 200, body = Ticket), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-              (status = 409, body = ProblemBody), (status = 422, body = ProblemBody))
+              (status = 409, body = ProblemBody),
+              (status = 413, body = ProblemBody), (status = 422, body = ProblemBody))
 )]
 pub(super) async fn resolve(
     State(gateway): State<App>,
@@ -120,7 +123,7 @@ async fn handle(
     params(("id" = i64, Path, description = "Ticket id")),
     responses((status = 200, body = Ticket), (status = 401, body = ProblemBody),
               (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-              (status = 422, body = ProblemBody))
+              (status = 413, body = ProblemBody), (status = 422, body = ProblemBody))
 )]
 pub(super) async fn add_comment(
     State(gateway): State<App>,
@@ -138,7 +141,8 @@ pub(super) async fn add_comment(
 #[utoipa::path(
     post, path = "/alerts/acknowledge", tag = "alerts", request_body = Tickets,
     responses((status = 200, body = Acknowledged), (status = 401, body = ProblemBody),
-              (status = 403, body = ProblemBody), (status = 422, body = ProblemBody))
+              (status = 403, body = ProblemBody),
+              (status = 413, body = ProblemBody), (status = 422, body = ProblemBody))
 )]
 pub(super) async fn acknowledge_all(
     State(gateway): State<App>,

@@ -95,7 +95,7 @@ function Listed({ channels, mayEdit, onEdit, onOutcome, onGone }: ListedProps) {
       <ChannelList channels={channels} tests={tests.outcomes} deeds={mayEdit ? { onTest: tests.run, onEdit: edit, onRemove: setAsked } : null} />
       {asked && (
         <ConfirmDialog title={`Delete ${asked.name}?`} action="Delete" tone="bad" onConfirm={() => void remove(asked)} onClose={() => setAsked(null)}>
-          <p>Notifications that still wait for it are not sent. It can only be deleted when no rule names it.</p>
+          <p>What still waits for it is not sent; what was sent stays on the tickets. A rule that names it has to name another first.</p>
         </ConfirmDialog>
       )}
     </>
