@@ -42,7 +42,7 @@ it('draws what samples hold of its host, or of the hosts of a group', () => {
   expect(episodeBand(alert({ begun_at }), begun_at + HOUR)).toMatchObject({ from: begun_at, to: begun_at + HOUR, tone: 'episode', words: 'breached for 1 h' });
 });
 
-const ticket: Ticket = { ...alert({ host_id: null, hosts_count: 20 }), description: '', recommendation: '', context: { processes: [], filesystem: null, hosts: [] }, unit: 'percent', history: [], notifications: [] };
+const ticket: Ticket = { ...alert({ host_id: null, hosts_count: 20 }), description: '', recommendation: '', context: { processes: [], filesystem: null, directories: [], directories_partial: false, hosts: [] }, unit: 'percent', history: [], notifications: [] };
 
 const metrics: Metrics = {
   host: 'web-1',
