@@ -68,6 +68,7 @@ impl State {
                     && !breach.is_late
                     && times.stored_at < breach.heard_at.saturating_add(HEARD_STEP_MS)
                     && breach.heard_at >= host.changed_at
+                    && !self.lacks_directories_of(&candidate.context)
             }
         }
     }
@@ -79,13 +80,17 @@ impl Engine {
         id: &HostId,
         stored_at: i64,
         is_again: bool,
-        candidate: Candidate,
+        mut candidate: Candidate,
     ) {
         let Ok(rule) = candidate.rule.parse::<i64>() else { return };
         let Some(rule) = self.rules.get(&rule).cloned() else { return };
         let is_of_now = rule.condition_version == candidate.rule_version;
         if !is_of_now || !rule.concerns(&candidate.instance) {
             return;
+        }
+        if rule.is_group() {
+            // The ticket of a group shows its hosts, and nothing of one of them.
+            candidate.context = Context::default();
         }
         let Some((name, host)) = self.hosts.get_key_value(id.as_str()) else {
             self.hosts.insert(id.as_str().into(), Host::default());
@@ -189,7 +194,7 @@ impl Engine {
             is_dismissed: false,
             value: Some(candidate.value),
             threshold: Some(candidate.threshold),
-            context: boxed(rule, candidate.context),
+            context: boxed(candidate.context),
         });
         if times.is_late {
             self.fire_late(place, rule, state, times.at);
@@ -215,6 +220,9 @@ impl Engine {
                 breach.heard_at = times.stored_at;
                 self.fire_late(place, rule, state, times.at);
             }
+            if !times.is_again {
+                self.take_directories(place, rule, state, times.at, candidate.context);
+            }
             return;
         }
         let was_late = std::mem::take(&mut breach.is_late);
@@ -229,7 +237,7 @@ impl Engine {
         breach.heard_at = times.stored_at;
         (breach.value, breach.threshold) = (Some(candidate.value), Some(candidate.threshold));
         let Some(ticket) = &mut state.ticket else {
-            breach.context = boxed(rule, candidate.context);
+            breach.context = boxed(candidate.context);
             return;
         };
         let is_current = was_late && std::mem::take(&mut ticket.is_late);
@@ -245,6 +253,7 @@ impl Engine {
                 self.take_rank(place, rule, state, times.at);
             }
         }
+        self.take_directories(place, rule, state, times.at, candidate.context);
         self.consider_page(place, rule, state, times.at);
     }
 
@@ -350,7 +359,7 @@ impl Engine {
     }
 }
 
-/// What helps to understand it, where it says anything and a ticket may show it.
-fn boxed(rule: &Known, context: Context) -> Option<Box<Context>> {
-    (context != Context::default() && !rule.is_group()).then(|| Box::new(context))
+/// What helps to understand it, where it says anything.
+fn boxed(context: Context) -> Option<Box<Context>> {
+    (context != Context::default()).then(|| Box::new(context))
 }
