@@ -77,7 +77,7 @@ fn resources() -> Vec<RuleDefinition> {
 
 fn disks() -> Vec<RuleDefinition> {
     let description = "{{instance}} of {{host}} is {{value}} full, the limit is {{threshold}}. \
-                       {{filesystem}}.";
+                       {{filesystem}}. The largest directories: {{top_directories}}.";
     let advice = "Find the largest directories (du -xh {{instance}} | sort -h | tail), remove old \
                   logs, packages and backups, or enlarge the filesystem. Deleted files that a \
                   process still holds open free their space when it is restarted.";

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use muster_schemas::conditions::Context;
+use muster_schemas::conditions::{Context, Directory};
 use muster_schemas::telemetry::{Filesystem, Process};
 
 use crate::figures;
@@ -49,13 +49,14 @@ enum Field {
     Rule,
     TopProcesses,
     Filesystem,
+    TopDirectories,
     Label(String),
     Count,
     Hosts,
 }
 
 /// The names of all fields, for messages and for the form in which rules are written.
-pub const FIELDS: [&str; 14] = [
+pub const FIELDS: [&str; 15] = [
     "host",
     "metric",
     "instance",
@@ -67,6 +68,7 @@ pub const FIELDS: [&str; 14] = [
     "rule",
     "top_processes",
     "filesystem",
+    "top_directories",
     "label.<key>",
     "count",
     "hosts",
@@ -119,6 +121,10 @@ impl Template {
         Ok(Self { parts })
     }
 
+    pub(crate) fn names_directories(&self) -> bool {
+        self.parts.contains(&Part::Field(Field::TopDirectories))
+    }
+
     pub fn render(&self, values: &Values<'_>) -> String {
         let mut text = String::new();
         for part in &self.parts {
@@ -155,6 +161,7 @@ fn field(name: &str) -> Result<Field, InvalidTemplate> {
         "rule" => Field::Rule,
         "top_processes" => Field::TopProcesses,
         "filesystem" => Field::Filesystem,
+        "top_directories" => Field::TopDirectories,
         "count" => Field::Count,
         "hosts" => Field::Hosts,
         _ => match name.strip_prefix("label.") {
@@ -182,6 +189,7 @@ fn draw(field: &Field, values: &Values<'_>) -> String {
             let filesystem = values.context.and_then(|context| context.filesystem.as_ref());
             filesystem.map(filesystem_line).unwrap_or_default()
         }
+        Field::TopDirectories => directories(values.context),
         Field::Label(key) => values.labels.get(key).cloned().unwrap_or_default(),
         Field::Count => values.count.to_string(),
         Field::Hosts => named(values.hosts, values.count),
@@ -220,6 +228,21 @@ fn processes(list: &[Process]) -> String {
         )
     };
     list.iter().map(line).collect::<Vec<_>>().join(", ")
+}
+
+/// Finding them out takes longer than to say that a disk is full.
+fn directories(context: Option<&Context>) -> String {
+    let Some(context) = context.filter(|context| !context.directories.is_empty()) else {
+        return "not known yet".to_owned();
+    };
+    let line = |directory: &Directory| {
+        format!("{} ({})", directory.path, figures::bytes(directory.bytes as f64))
+    };
+    let mut text = context.directories.iter().map(line).collect::<Vec<_>>().join(", ");
+    if context.directories_partial {
+        text.push_str("; not all was looked at");
+    }
+    text
 }
 
 fn filesystem_line(filesystem: &Filesystem) -> String {
@@ -275,6 +298,11 @@ mod tests {
                 available_bytes: 1 << 29,
                 ..Filesystem::default()
             }),
+            directories: vec![
+                Directory { path: "/var/log".into(), bytes: 2 << 30 },
+                Directory { path: "/var/tmp".into(), bytes: 1 << 29 },
+            ],
+            directories_partial: false,
         };
         for (template, text) in [
             ("plain", "plain"),
@@ -285,6 +313,7 @@ mod tests {
             ("{{priority}} {{rule}} {{metric}}", "critical Disk critical filesystem.used_percent"),
             ("{{top_processes}}", "postgres (pid 7, 88 % CPU, 1 GiB)"),
             ("{{filesystem}}", "/var (sda1): 3 GiB used, 512 MiB free"),
+            ("{{top_directories}}", "/var/log (2 GiB), /var/tmp (512 MiB)"),
             ("{{label.role}} {{label.none}}", "web -"),
             ("{{count}}", "200"),
         ] {
@@ -292,6 +321,9 @@ mod tests {
         }
         assert!(rendered("{{hosts}}", &context).ends_with("web-19, web-20 and 180 more"));
         assert_eq!(rendered("{{top_processes}}", &Context::default()), "-");
+        let partial = Context { directories_partial: true, ..context };
+        assert!(rendered("{{top_directories}}", &partial).ends_with("; not all was looked at"));
+        assert_eq!(rendered("{{top_directories}}", &Context::default()), "not known yet");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod central;
 pub mod collect;
 pub mod control;
+pub mod directories;
 pub mod from_logs;
 pub mod install;
 pub mod journal;

@@ -1,6 +1,6 @@
 //! Which mounts are worth telling of, from a `mounts` file of the kernel.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::logic::scan::{lines, words};
 
@@ -67,6 +67,24 @@ pub fn parse_mounts(text: &[u8]) -> Vec<Mount> {
     mounts.retain(|mount| seen.insert(mount.device.clone()));
     mounts.sort_by(|a, b| a.mount.cmp(&b.mount));
     mounts
+}
+
+/// Whether the files of such a filesystem may be walked: it has them on this host, and asks no
+/// program for each of them. A container's root does.
+pub fn is_walkable(fs_type: &str) -> bool {
+    fs_type == "overlay" || (LOCAL_TYPES.contains(&fs_type) && !fs_type.starts_with("fuse"))
+}
+
+/// What is mounted below a mount, of whatever type, by its path: a walk must not stray there, where
+/// even a look at the name may hang. True where it is another part of the same device, as btrfs
+/// mounts its subvolumes.
+pub fn mounted_below(text: &[u8], mount: &str, device: &str) -> HashMap<Vec<u8>, bool> {
+    let parent = mount.trim_end_matches('/');
+    let is_below = |path: &str| {
+        path.strip_prefix(parent).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+    };
+    let below = lines(text).filter_map(parse_mount).filter(|found| is_below(&found.mount));
+    below.map(|found| (found.mount.into_bytes(), found.device == device)).collect()
 }
 
 fn parse_mount(line: &[u8]) -> Option<Mount> {
@@ -145,6 +163,39 @@ overlay /var/lib/docker/overlay2/x/merged overlay rw 0 0
         assert!(may_ask(&remote, true, HANGING_KNOWN_MAX - 1));
         assert!(!may_ask(&remote, true, HANGING_KNOWN_MAX));
         assert!(may_ask(&local, false, usize::MAX));
+    }
+
+    #[test]
+    fn what_is_mounted_below_is_known_whatever_it_is() {
+        let text = b"\
+/dev/vda1 / btrfs rw 0 0
+/dev/vda1 /home btrfs rw 0 0
+systemd-1 /mnt/auto autofs rw 0 0
+nas:/x /home/my\\040nas nfs4 rw 0 0\n";
+        let below = |mount: &str| {
+            let mut below: Vec<(String, bool)> = mounted_below(text, mount, "/dev/vda1")
+                .into_iter()
+                .map(|(path, is_same)| (String::from_utf8(path).unwrap(), is_same))
+                .collect();
+            below.sort();
+            below
+        };
+        let of_home = ("/home/my nas".to_owned(), false);
+        let of_root =
+            [("/home".to_owned(), true), of_home.clone(), ("/mnt/auto".to_owned(), false)];
+        assert_eq!(below("/"), of_root);
+        assert_eq!(below("/home"), [of_home]);
+        assert_eq!(below("/hom"), []);
+    }
+
+    #[test]
+    fn network_filesystems_and_those_of_programs_are_not_walked() {
+        for fs_type in ["ext4", "xfs", "btrfs", "zfs", "overlay"] {
+            assert!(is_walkable(fs_type), "{fs_type}");
+        }
+        for fs_type in ["nfs4", "cifs", "fuseblk", "fuse.sshfs", "9p", "tmpfs", ""] {
+            assert!(!is_walkable(fs_type), "{fs_type}");
+        }
     }
 
     #[test]

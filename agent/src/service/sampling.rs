@@ -13,6 +13,7 @@ use tracing::{error, info};
 use super::{Agent, collector_settings};
 use crate::io::collect::Collectors;
 use crate::io::collect::host::boot_clock_ms;
+use crate::io::directories::Directories;
 use crate::logic::clock::ClockWatch;
 use crate::logic::judge::{Beside, Judge};
 use crate::logic::log_rate::LogRate;
@@ -93,6 +94,7 @@ pub(super) async fn run(agent: Arc<Agent>, stop: CancellationToken) {
 struct Sampler {
     collectors: Collectors,
     judge: Judge,
+    directories: Directories,
     log_rate: LogRate,
     clock: ClockWatch,
 }
@@ -103,6 +105,7 @@ impl Sampler {
         let mut sampler = Self {
             collectors: Collectors::start(&settings, &agent.slow).await,
             judge: Judge::default(),
+            directories: Directories::new(&agent.config.host()),
             log_rate: LogRate::default(),
             clock: ClockWatch::default(),
         };
@@ -119,7 +122,10 @@ impl Sampler {
     /// Takes one sample, without what hangs.
     async fn sample(&mut self, agent: &Agent, repeat: Duration) {
         let sample = self.collectors.sample().await;
-        agent.reports().collector_errors = self.collectors.errors();
+        let mut errors = self.collectors.errors();
+        let complaint = self.directories.complaint(boot_clock_ms());
+        errors.extend(complaint.map(|reason| ("directories".into(), reason)));
+        agent.reports().collector_errors = errors;
         self.take(agent, sample, repeat);
     }
 
@@ -134,7 +140,10 @@ impl Sampler {
         let repeat_ms = i64::try_from(repeat.as_millis()).unwrap_or(i64::MAX);
         let clock_offset_ms = agent.reports().clock_offset_ms;
         let beside = Beside { log_errors_per_min, clock_offset_ms };
-        let candidates = self.judge.observe(&sample, beside, repeat_ms);
+        let mut candidates = self.judge.observe(&sample, beside, repeat_ms);
+        for candidate in &mut candidates {
+            self.directories.explain(candidate, boot_ms);
+        }
         agent.recorder.record_sample(sample, now_ms());
         record_candidates(agent, candidates);
     }

@@ -85,9 +85,9 @@ const PATCH: &str = "
         SELECT *, to_timestamp(resolved_ms / 1000.0) AS resolved_at
         FROM unnest($1::text[], $2::text[], $3::double precision[], $4::boolean[],
                 $5::boolean[], $6::boolean[], $7::boolean[], $8::bigint[], $9::text[],
-                $10::text[])
+                $10::text[], $11::text[], $12::text[])
             AS patch (key, priority, value, is_flapping, is_silenced, is_late, is_reopened,
-                resolved_ms, how, superseded_by)
+                resolved_ms, how, superseded_by, description, context)
     ), found AS (
         SELECT stored.id, patch.*,
             patch.how IS NOT NULL AND (is_reopened OR stored.status <> 'resolved') AS ends,
@@ -97,6 +97,9 @@ const PATCH: &str = "
     UPDATE alerts AS stored
     SET priority = coalesce(found.priority, stored.priority),
         value = coalesce(found.value, stored.value),
+        description = coalesce(found.description, stored.description),
+        context = CASE WHEN found.context IS NULL THEN stored.context
+            ELSE stored.context || found.context::jsonb END,
         is_flapping = coalesce(found.is_flapping, stored.is_flapping),
         is_silenced = coalesce(found.is_silenced, stored.is_silenced),
         is_late = coalesce(found.is_late, stored.is_late),
@@ -134,8 +137,24 @@ async fn patch(transaction: &Transaction<'_>, writes: &Writes) -> Result<()> {
     let how: Vec<Option<&str>> = resolved().map(|resolved| resolved.map(|r| r.how)).collect();
     let by: Vec<Option<String>> =
         resolved().map(|r| Some(r?.superseded_by.as_ref()?.to_string())).collect();
-    let columns: [&(dyn ToSql + Sync); 10] =
-        [&keys, &priorities, &values, &flapping, &silenced, &late, &reopened, &at, &how, &by];
+    let descriptions: Vec<Option<&str>> =
+        patches.iter().map(|patch| patch.description.as_deref()).collect();
+    let contexts: Vec<Option<String>> =
+        patches.iter().map(|patch| Some(patch.context.as_ref()?.to_string())).collect();
+    let columns: [&(dyn ToSql + Sync); 12] = [
+        &keys,
+        &priorities,
+        &values,
+        &flapping,
+        &silenced,
+        &late,
+        &reopened,
+        &at,
+        &how,
+        &by,
+        &descriptions,
+        &contexts,
+    ];
     run(transaction, PATCH, &columns)
         .await
         .with_context(|| format!("cannot change {} tickets", keys.len()))

@@ -10,6 +10,7 @@ use muster_alerts::engine::{
     Change, Effect, PageRequest, Refused, Resolution, Saved, StateKey, TicketDraft,
 };
 use muster_alerts::{Priority, TicketKey};
+use muster_schemas::conditions::{Context, Directory};
 use serde_json::{Value, json};
 
 #[derive(Debug, Default, PartialEq)]
@@ -30,6 +31,9 @@ pub struct Writes {
 pub struct Patch {
     pub priority: Option<Priority>,
     pub value: Option<f64>,
+    pub description: Option<String>,
+    /// What is added to it.
+    pub context: Option<Value>,
     pub is_flapping: Option<bool>,
     pub is_silenced: Option<bool>,
     pub is_late: Option<bool>,
@@ -102,6 +106,11 @@ impl Writes {
     fn change(&mut self, ticket: TicketKey, at: i64, what: &Change) {
         let patch = self.patches.entry(ticket.clone()).or_default();
         let (kind, detail) = match *what {
+            Change::Directories { ref directories, is_partial, ref description } => {
+                patch.description.clone_from(description);
+                patch.context = Some(context(directories, is_partial));
+                return self.tell(ticket, at, CHANGED);
+            }
             // Said each minute: it is seen when somebody looks.
             Change::Value(value) => return patch.value = Some(value),
             Change::Acknowledged { .. } | Change::Unacknowledged { .. } => {
@@ -158,6 +167,12 @@ impl Writes {
     }
 }
 
+/// The same as of a ticket that is opened with them.
+fn context(directories: &[Directory], is_partial: bool) -> Value {
+    let (directories, directories_partial) = (directories.to_vec(), is_partial);
+    json!(Context { directories, directories_partial, ..Context::default() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +210,26 @@ mod tests {
         let patch = check(changes, &["flapping", "quiet"], &[CHANGED]);
         assert_eq!((patch.value, patch.is_flapping), (Some(2.0), Some(false)));
         assert_eq!(patch.resolved, None);
+    }
+
+    #[test]
+    fn the_largest_directories_are_added_to_the_context_and_told() {
+        let directories = vec![Directory { path: "/var/log".into(), bytes: 7 }];
+        let found = |is_partial, description: Option<&str>| Change::Directories {
+            directories: directories.clone(),
+            is_partial,
+            description: description.map(Into::into),
+        };
+        let patch = check(vec![change(found(true, Some("full of logs")))], &[], &[CHANGED]);
+        let listed = json!([{ "path": "/var/log", "bytes": 7 }]);
+        let context = json!({ "directories": listed, "directories_partial": true });
+        assert_eq!(patch.context, Some(context));
+        assert_eq!(patch.description.as_deref(), Some("full of logs"));
+        let patch = check(vec![change(found(false, None))], &[], &[CHANGED]);
+        assert_eq!(
+            (patch.context, patch.description),
+            (Some(json!({ "directories": listed })), None)
+        );
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl State {
                     && !breach.is_late
                     && times.stored_at < breach.heard_at.saturating_add(HEARD_STEP_MS)
                     && breach.heard_at >= heard_since
+                    && !self.lacks_directories_of(&candidate.context)
             }
         }
     }
@@ -101,6 +102,10 @@ impl Engine {
         let is_of_now = rule.condition_version == candidate.rule_version;
         if !is_of_now || !rule.concerns(&candidate.instance) {
             return;
+        }
+        if rule.is_group() {
+            // The ticket of a group shows its hosts, and nothing of one of them.
+            candidate.context = Context::default();
         }
         let Some((name, host)) = self.hosts.get_key_value(id.as_str()) else {
             self.hosts.insert(id.as_str().into(), Host::default());
@@ -148,6 +153,9 @@ impl Engine {
         let own = candidate.instance.as_str();
         let found = states.range_mut::<str, _>((Bound::Included(own), Bound::Included(own)));
         let Some((instance, state)) = found.into_iter().next() else { return false };
+        if state.lacks_directories_of(&candidate.context) {
+            return false;
+        }
         let Some(breach) = &mut state.breach else { return false };
         let goes_on = candidate.state != CandidateState::Cleared
             && candidate.since == breach.since
@@ -165,7 +173,7 @@ impl Engine {
         let place =
             || Place { host: Arc::clone(name), rule: rule.rule.id, instance: Arc::clone(instance) };
         match state.ticket.as_deref().map(|ticket| ticket.is_open().then_some(ticket.named_at)) {
-            None => breach.context = boxed(rule, std::mem::take(&mut candidate.context)),
+            None => breach.context = boxed(std::mem::take(&mut candidate.context)),
             Some(None) => {}
             Some(Some(named_at)) => {
                 let what = Change::Value(candidate.value);
@@ -257,7 +265,7 @@ impl Engine {
             is_dismissed: false,
             value: Some(candidate.value),
             threshold: Some(candidate.threshold),
-            context: boxed(rule, candidate.context),
+            context: boxed(candidate.context),
         });
         if times.is_late {
             self.fire_late(place, rule, state, times.at);
@@ -283,6 +291,9 @@ impl Engine {
                 breach.heard_at = times.stored_at;
                 self.fire_late(place, rule, state, times.at);
             }
+            if !times.is_again {
+                self.take_directories(place, rule, state, times.at, candidate.context);
+            }
             return;
         }
         let was_late = std::mem::take(&mut breach.is_late);
@@ -294,7 +305,7 @@ impl Engine {
         }
         breach.hear(times.stored_at, &candidate);
         let Some(ticket) = &mut state.ticket else {
-            breach.context = boxed(rule, candidate.context);
+            breach.context = boxed(candidate.context);
             return;
         };
         let is_current = was_late && std::mem::take(&mut ticket.is_late);
@@ -310,6 +321,7 @@ impl Engine {
                 self.take_rank(place, rule, state, times.at);
             }
         }
+        self.take_directories(place, rule, state, times.at, candidate.context);
         self.consider_page(place, rule, state, times.at);
     }
 
@@ -418,7 +430,7 @@ impl Engine {
     }
 }
 
-/// What helps to understand it, where it says anything and a ticket may show it.
-fn boxed(rule: &Known, context: Context) -> Option<Box<Context>> {
-    (context != Context::default() && !rule.is_group()).then(|| Box::new(context))
+/// What helps to understand it, where it says anything.
+fn boxed(context: Context) -> Option<Box<Context>> {
+    (context != Context::default()).then(|| Box::new(context))
 }

@@ -32,6 +32,9 @@
 //!   more than ten minutes old waits until then, and is not sent if it was over before. Its ticket
 //!   is marked late until it pages.
 //!
+//! - **Directories** that fill a disk are found after it is full: a breach or an open ticket that
+//!   knows of none takes the first it is told, and no others.
+//!
 //! A worker that takes hosts over observes, all at time 0, rules, silences, hosts, what was saved
 //! and presence; then the facts that follow what was committed with it. Nothing is due at time 0,
 //! and nothing is decided until the first fact or tick after it.

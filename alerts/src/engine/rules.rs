@@ -41,6 +41,12 @@ impl Known {
         })
     }
 
+    /// Whether its tickets' descriptions tell the largest directories.
+    pub fn names_directories(&self) -> bool {
+        let [_, description, _] = &self.templates;
+        description.names_directories()
+    }
+
     pub fn for_ms(&self) -> i64 {
         self.rule.definition.for_s * 1000
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use muster_schemas::HostId;
-use muster_schemas::conditions::{Candidate, Context};
+use muster_schemas::conditions::{Candidate, Context, Directory};
 use serde::{Deserialize, Serialize};
 
 use super::state::State;
@@ -173,6 +173,13 @@ pub enum Change {
     Priority(Priority),
     /// The newest value, said at most once a minute.
     Value(f64),
+    /// What fills the filesystem it is about was found out after it was opened: said once.
+    Directories {
+        directories: Vec<Directory>,
+        is_partial: bool,
+        /// Drawn anew, where it names them.
+        description: Option<String>,
+    },
     Flapping(bool),
     Silenced(bool),
     /// A breach that was told of late goes on now: the ticket is no longer marked late.

@@ -158,6 +158,9 @@ pub(super) struct Ticket {
     /// It was opened long after its time, because we were away.
     #[serde(default)]
     pub is_past: bool,
+    /// What it was opened with, or has taken since, tells the largest directories.
+    #[serde(default)]
+    pub has_directories: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paged_at: Option<i64>,
     /// Of the last step of the escalation that was told: how long after the first page.
@@ -179,6 +182,10 @@ impl Ticket {
 }
 
 impl Breach {
+    pub fn has_directories(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| !context.directories.is_empty())
+    }
+
     /// When it counts as over, if the host stays online and silent.
     pub fn unheard_at(&self, heard_since: i64) -> i64 {
         let allowed = match self.gap_ms {
@@ -217,6 +224,17 @@ impl State {
         let is_new = flaps && !self.is_flapping;
         self.is_flapping |= flaps;
         is_new
+    }
+
+    /// Whether this tells the largest directories to a ticket, or to a breach that may become one,
+    /// that knows of none.
+    pub fn lacks_directories_of(&self, context: &Context) -> bool {
+        let lacks = match (&self.ticket, &self.breach) {
+            (Some(ticket), _) => ticket.is_open() && !ticket.has_directories,
+            (None, Some(breach)) => !breach.is_dismissed && !breach.has_directories(),
+            (None, None) => false,
+        };
+        lacks && !context.directories.is_empty()
     }
 
     pub fn has_open_ticket(&self) -> bool {

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use muster_schemas::conditions::Context;
+
 use super::Engine;
 use super::rules::Known;
 use super::said::{Change, Effect, PageKind, PageRequest, Resolution, TicketContext, TicketDraft};
-use super::state::{Place, State, Ticket};
+use super::state::{Breach, Place, State, Ticket};
 use crate::key::TicketKey;
 use crate::template::{HOSTS_NAMED_MAX, Values};
 
@@ -39,6 +41,7 @@ impl Engine {
             is_flapping: state.is_flapping,
             is_acknowledged: false,
             is_past: false,
+            has_directories: false,
             paged_at: None,
             stepped_s: 0,
             held_until: None,
@@ -58,6 +61,7 @@ impl Engine {
         ticket.is_past = is_past && !ticket.is_late;
         ticket.is_opened = true;
         ticket.is_silenced = silenced_until.is_some();
+        ticket.has_directories = state.breach.as_ref().is_some_and(Breach::has_directories);
         let draft = self.draft(place, rule, state, at);
         self.effects.push(Effect::Open(Box::new(draft)));
         if let Some(breach) = &mut state.breach {
@@ -117,6 +121,34 @@ impl Engine {
                 hosts: if is_group { hosts.clone() } else { Vec::new() },
             },
         }
+    }
+
+    /// Agents look for the largest directories of a full filesystem only after they have told that
+    /// it is full: a ticket that was opened before takes what they found.
+    pub(super) fn take_directories(
+        &mut self,
+        place: &Place,
+        rule: &Known,
+        state: &mut State,
+        at: i64,
+        context: Context,
+    ) {
+        if state.ticket.is_none() || !state.lacks_directories_of(&context) {
+            return;
+        }
+        let (directories, is_partial) = (context.directories.clone(), context.directories_partial);
+        let description = rule.names_directories().then(|| {
+            let mut shown = state.clone();
+            if let Some(breach) = &mut shown.breach {
+                breach.context = Some(Box::new(context));
+            }
+            self.draft(place, rule, &shown, at).description
+        });
+        let Some(ticket) = &mut state.ticket else { return };
+        ticket.has_directories = true;
+        let ticket = place.ticket(ticket.named_at);
+        let what = Change::Directories { directories, is_partial, description };
+        self.effects.push(Effect::Change { ticket, at, what });
     }
 
     /// The hosts a ticket is about: how many, and the first of them.

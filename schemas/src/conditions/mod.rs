@@ -20,7 +20,7 @@ use crate::envelope::{Durable, Rejection, check_time};
 use crate::ids::{Channel, Kind};
 use crate::is_default;
 use crate::metrics;
-use crate::telemetry::{Filesystem, Process, check_context};
+use crate::telemetry::{BYTES_MAX, Filesystem, Process, check_context};
 
 /// Values before a baseline is believed: a minute at 5 s.
 pub const BASELINE_VALUES_MIN: u32 = 12;
@@ -40,6 +40,10 @@ pub const INSTANCES_MAX: usize = 1024;
 
 /// The longest name of a rule, metric or instance, in bytes.
 const NAME_BYTES_MAX: usize = 4096;
+
+/// Directories of a context at most: a person acts upon a handful, and a notification has room for
+/// no more.
+pub const DIRECTORIES_MAX: usize = 8;
 
 /// What an agent needs of a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -347,6 +351,44 @@ pub struct Context {
     /// The fullest.
     #[serde(default, skip_serializing_if = "is_default")]
     pub filesystem: Option<Filesystem>,
+    /// What fills that filesystem, largest first; none where that is not known. Finding out takes
+    /// a while, so that the first word of a breach is without them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub directories: Vec<Directory>,
+    /// Not all of it was looked at: the time or the number of files was limited, or the agent may
+    /// not read some of it. There may be more, and larger ones.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub directories_partial: bool,
+}
+
+/// A directory with all that is below it on the same filesystem.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directory {
+    /// As the host names it.
+    pub path: String,
+    /// What its files take of the disk, which is less than their length where they have holes.
+    pub bytes: i64,
+}
+
+impl Context {
+    fn check_directories(&self) -> Result<(), Rejection> {
+        let field = "body.context.directories";
+        if self.directories.len() > DIRECTORIES_MAX {
+            let expected = format!("at most {DIRECTORIES_MAX} items");
+            return Err(Rejection::bad_value(field, self.directories.len(), expected));
+        }
+        for (index, Directory { path, bytes }) in self.directories.iter().enumerate() {
+            let of = |name| format!("{field}[{index}].{name}");
+            if path.len() > NAME_BYTES_MAX || path.contains('\0') {
+                let expected = format!("text of at most {NAME_BYTES_MAX} bytes without NUL");
+                return Err(Rejection::bad_value(of("path"), format!("{path:?}"), expected));
+            }
+            if !(0..=BYTES_MAX).contains(bytes) {
+                return Err(Rejection::bad_value(of("bytes"), bytes, format!("0 to {BYTES_MAX}")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Durable for Candidate {
@@ -375,7 +417,8 @@ impl Durable for Candidate {
                 return Err(Rejection::bad_value(field, value, "a finite number"));
             }
         }
-        check_context(&self.context.processes, self.context.filesystem.as_ref())
+        check_context(&self.context.processes, self.context.filesystem.as_ref())?;
+        self.context.check_directories()
     }
 }
 

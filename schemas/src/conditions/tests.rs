@@ -106,3 +106,30 @@ fn nonsense_is_refused_by_the_name_of_its_field() {
     }
     condition().check().unwrap();
 }
+
+#[test]
+fn the_directories_of_a_candidate_are_bounded_and_named_where_they_are_not() {
+    let directory = |bytes| Directory { path: "/var/log".into(), bytes };
+    let candidate = |directories| Candidate {
+        at: 1_800_000_000_000,
+        rule: "1".into(),
+        rule_version: 1,
+        metric: "filesystem.used_percent".into(),
+        instance: "/".into(),
+        state: CandidateState::StillBreached,
+        value: 91.0,
+        threshold: 90.0,
+        since: 1_800_000_000_000,
+        context: Context { directories, ..Context::default() },
+    };
+    candidate(vec![directory(1); DIRECTORIES_MAX]).check(0).unwrap();
+    let nul = Directory { path: "/\0".into(), bytes: 0 };
+    for (directories, reason) in [
+        (vec![directory(1); DIRECTORIES_MAX + 1], "body.context.directories is 9"),
+        (vec![directory(1), directory(-1)], "body.context.directories[1].bytes is -1"),
+        (vec![nul], "body.context.directories[0].path is"),
+    ] {
+        let said = candidate(directories).check(0).unwrap_err().to_string();
+        assert!(said.starts_with(reason), "{said:?} is not {reason:?}");
+    }
+}

@@ -10,6 +10,7 @@ use muster_runtime::now_ms;
 use muster_schemas::Partition;
 use muster_schemas::codec::{ContentType, decode};
 use muster_schemas::conditions::CandidateState::{Breached, Cleared, StillBreached};
+use muster_schemas::conditions::{Context, Directory};
 use muster_schemas::events::Event;
 use muster_stack::StackOptions;
 use muster_tests::bus::TestHost;
@@ -65,6 +66,36 @@ async fn a_breach_is_a_ticket_and_a_notification_and_so_is_its_end() {
         expect(event_kinds(&desk).await, vec!["alert_opened".into(), "alert_resolved".into()])
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_ticket_takes_the_largest_directories_when_its_host_has_found_them() {
+    let mut desk = Desk::new(StackOptions::default()).await;
+    let mut definition = cpu_rule();
+    definition["description"] = "Largest: {{top_directories}}.".into();
+    let rule = desk.rule(&definition).await;
+    desk.start_workers(1);
+    let (host, since) = (TestHost::new("web-1"), now_ms());
+    desk.say(&host, &rule, Breached, since).await;
+    desk.wait_for_kinds(&desk.hook, &["opened"]).await;
+    let directories = vec![Directory { path: "/var/log".into(), bytes: 1 << 30 }];
+    desk.context = Context { directories, directories_partial: true, ..Context::default() };
+    desk.say(&host, &rule, StillBreached, since).await;
+    let sql = "
+        SELECT count(*) FROM alerts
+        WHERE context -> 'directories' -> 0 ->> 'path' = '/var/log'
+          AND (context ->> 'directories_partial')::boolean";
+    desk.wait_for("the ticket has the directories", sql, 1).await;
+    desk.say(&host, &rule, Cleared, since).await;
+    desk.wait_for_kinds(&desk.hook, &["opened", "resolved"]).await;
+    let notices = desk.hook.notices();
+    let described = |kind| {
+        let notice = notices.values().find(|notice| notice.kind == kind).unwrap();
+        notice.tickets[0].description.as_str()
+    };
+    assert_eq!(described(NoticeKind::Opened), "Largest: not known yet.");
+    let found = "Largest: /var/log (1 GiB); not all was looked at.";
+    assert_eq!(described(NoticeKind::Resolved), found);
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ use crate::setup::{Running, start};
 pub struct Desk {
     pub running: Running,
     pub hook: Hook,
+    /// What comes with all that hosts say from now on.
+    pub context: Context,
     seq: i64,
 }
 
@@ -32,7 +34,7 @@ impl Desk {
     /// Bus, database and a default channel; workers come later, so that they know the rules.
     pub async fn new(options: StackOptions) -> Self {
         let (running, hook) = (start(options).await, Hook::start().await);
-        let desk = Self { running, hook, seq: 0 };
+        let desk = Self { running, hook, context: Context::default(), seq: 0 };
         desk.channel("default", &desk.hook.url, true).await;
         desk
     }
@@ -105,7 +107,7 @@ impl Desk {
             value: 95.0,
             threshold: 90.0,
             since,
-            context: Context::default(),
+            context: self.context.clone(),
         };
         let message = host.message(self.seq, now_ms(), candidate);
         let subject = subjects::durable(&host.id, Kind::Candidate);

@@ -79,6 +79,7 @@ fn chances() -> impl Strategy<Value = Vec<Chance>> {
 fn rules(variant: usize) -> Vec<Rule> {
     let mut high = cpu(1, 75.0, 60, 300, Priority::High);
     high.definition.escalation = vec![EscalationStep { after_s: 100, channels: vec![9] }];
+    high.definition.description = "{{value}} for {{for}}: {{top_directories}}".into();
     let mut critical = cpu(2, 90.0, 0, 60, Priority::Critical);
     critical.definition.escalation = vec![EscalationStep { after_s: 200, channels: vec![8] }];
     let mut low = cpu(3, 60.0, 0, 0, Priority::Low);
@@ -296,7 +297,7 @@ impl World {
             value: 95.0,
             threshold: condition.threshold?,
             since,
-            context: Context::default(),
+            context: if self.said % 3 == 0 { directories(&["/a"]) } else { Context::default() },
         });
         Some(Fact::Candidate { host: id(host), stored_at: self.now, is_again: false, candidate })
     }

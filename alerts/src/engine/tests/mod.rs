@@ -2,12 +2,13 @@
 //! short lines.
 
 mod around;
+mod directories;
 mod episodes;
 mod late;
 mod laws;
 mod supersession;
 
-use muster_schemas::conditions::{Candidate, CandidateState, Context};
+use muster_schemas::conditions::{Candidate, CandidateState, Context, Directory};
 
 use super::*;
 use crate::defaults::default_rules;
@@ -21,6 +22,8 @@ pub struct Desk {
     pub rules: Vec<Rule>,
     /// Whether what hosts say from now on is sent again.
     pub is_again: bool,
+    /// What comes with all that hosts say from now on.
+    pub context: Context,
 }
 
 pub fn ms(second: i64) -> i64 {
@@ -49,7 +52,7 @@ impl Desk {
     pub fn new(rules: Vec<Rule>) -> Self {
         let mut engine = Engine::new(Scope::Everything);
         engine.observe(0, Fact::Rules(rules.clone()));
-        let mut desk = Self { engine, rules, is_again: false };
+        let mut desk = Self { engine, rules, is_again: false, context: Context::default() };
         desk.host(0, "web-1", &[]);
         desk
     }
@@ -106,7 +109,7 @@ impl Desk {
             value,
             threshold: condition.threshold.unwrap_or(1000.0),
             since: ms(since),
-            context: Context::default(),
+            context: self.context.clone(),
         });
         let host = host.parse().unwrap();
         let (stored_at, is_again) = (ms(stored), self.is_again);
@@ -155,6 +158,12 @@ impl Desk {
     }
 }
 
+/// What an agent says of a disk once it has found out what fills it.
+pub fn directories(paths: &[&str]) -> Context {
+    let directory = |path: &&str| Directory { path: (*path).to_owned(), bytes: 1 << 30 };
+    Context { directories: paths.iter().map(directory).collect(), ..Context::default() }
+}
+
 /// What a database would have, by way of its text.
 pub fn every_state(engine: &Engine) -> Vec<Saved> {
     let mut saved = Vec::new();
@@ -200,6 +209,10 @@ pub fn line(effect: &Effect) -> Option<String> {
             ];
             let flags: String = flags.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
             format!("{} open {}{flags}", second(draft.opened_at), short(&draft.key))
+        }
+        Effect::Change { ticket, at, what: Change::Directories { directories, .. } } => {
+            let paths: Vec<&str> = directories.iter().map(|found| found.path.as_str()).collect();
+            format!("{} directories {} {}", second(*at), paths.join(","), short(ticket))
         }
         Effect::Change { ticket, at, what } => {
             format!("{} {what:?} {}", second(*at), short(ticket)).to_lowercase()

@@ -1,5 +1,7 @@
 // Answers as the gateway gives them about tickets: taken whole, and refused by name where a field is
 // missing or strange.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { alert } from '../logic/testing-alerts';
 import { parseAlertPage, parseHostMarks, parseSummary, parseTicket } from './contract-alerts';
@@ -23,13 +25,24 @@ it.each([
 const ticket = { ...alert(), description: 'd', recommendation: '', context: {}, unit: 'percent', history: [{ id: 1, at: 2, kind: 'opened', by: null, detail: {} }], notifications: [] };
 
 it('reads a ticket whose context says nothing, or only of a filesystem or hosts', () => {
-  expect(parseTicket(ticket).context).toEqual({ processes: [], filesystem: null, hosts: [] });
+  expect(parseTicket(ticket).context).toEqual({ processes: [], filesystem: null, directories: [], directories_partial: false, hosts: [] });
   const filesystem = { mount: '/', device: 'sda1', fs_type: 'ext4', total_bytes: 4, used_bytes: 3, available_bytes: 1 };
   expect(parseTicket({ ...ticket, context: { filesystem, hosts: ['web-1'], hosts_count: 3 } }).context).toEqual({
     processes: [],
     filesystem: { mount: '/', device: 'sda1', used_bytes: 3, available_bytes: 1 },
+    directories: [],
+    directories_partial: false,
     hosts: ['web-1'],
   });
+});
+
+it('reads the largest directories of a ticket as agents send them', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../../../schemas/fixtures/candidate.json'), 'utf8');
+  const { directories, directories_partial } = JSON.parse(text).body.context;
+  const { context } = parseTicket({ ...ticket, context: { directories, directories_partial } });
+  expect([context.directories, context.directories_partial]).toEqual([directories, true]);
+  expect(directories.length).toBeGreaterThan(0);
+  expect(() => parseTicket({ ...ticket, context: { directories: [{ path: '/', bytes: '1' }] } })).toThrow('context.directories[0].bytes is "1"');
 });
 
 it('names what is wrong within a ticket', () => {

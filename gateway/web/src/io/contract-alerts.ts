@@ -85,10 +85,19 @@ interface ContextFilesystem {
   available_bytes: number;
 }
 
+interface ContextDirectory {
+  path: string;
+  bytes: number;
+}
+
 /** What helped to understand the breach when it was told of. */
 export interface AlertContext {
   processes: Process[];
   filesystem: ContextFilesystem | null;
+  /** What fills that filesystem, largest first; none while that is not known. */
+  directories: ContextDirectory[];
+  /** Not all of it was looked at. */
+  directories_partial: boolean;
   /** Of a group: the first of its hosts. */
   hosts: string[];
 }
@@ -179,6 +188,8 @@ export const parseAlertPage: Parse<AlertPage> = shape<AlertPage>({ items: list(p
 const parseContext = shape<AlertContext>({
   processes: absentAs<Process[]>([], list(parseProcess)),
   filesystem: absentAs<ContextFilesystem | null>(null, nullable(shape<ContextFilesystem>({ mount: str, device: absentAs('', str), used_bytes: num, available_bytes: num }))),
+  directories: absentAs<ContextDirectory[]>([], list(shape<ContextDirectory>({ path: str, bytes: num }))),
+  directories_partial: absentAs(false, bool),
   hosts: absentAs<string[]>([], list(str)),
 });
 

@@ -186,6 +186,7 @@ export const FIELD_WORDS: Record<string, string> = {
   rule: 'the rule’s name',
   top_processes: 'the largest processes',
   filesystem: 'how full the filesystem is',
+  top_directories: 'the largest directories of the filesystem',
   'label.<key>': 'a label of the host',
   count: 'how many hosts of a group',
   hosts: 'the first hosts of a group',

@@ -51,7 +51,7 @@ it('draws how busy a host was of what no sample holds, and counts log lines', ()
   expect([logWords(alert({ host_id: null })), logWords(alert({ metric: 'host.offline' }))]).toEqual(['Errors logged by all hosts', 'Log lines before it went away']);
 });
 
-const ticket: Ticket = { ...alert({ host_id: null, hosts_count: 20 }), description: '', recommendation: '', context: { processes: [], filesystem: null, hosts: [] }, unit: 'percent', history: [], notifications: [] };
+const ticket: Ticket = { ...alert({ host_id: null, hosts_count: 20 }), description: '', recommendation: '', context: { processes: [], filesystem: null, directories: [], directories_partial: false, hosts: [] }, unit: 'percent', history: [], notifications: [] };
 
 const metrics: Metrics = {
   host: 'web-1',

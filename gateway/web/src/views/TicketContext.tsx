@@ -1,17 +1,19 @@
-// What the agent saw when it told of the breach: the largest processes, the filesystem, the hosts of a
-// group.
+// What the agent saw when it told of the breach: the largest processes, the filesystem and what fills it,
+// the hosts of a group.
 import { Link } from 'wouter';
 import type { AlertContext, Ticket } from '../io/contract-alerts';
 import { usedPercent } from '../logic/charts';
-import { bytes, count, percent } from '../logic/format';
+import { directoryRows } from '../logic/directories';
+import { bytes, count, orMissing, percent } from '../logic/format';
 
 export function TicketContext({ ticket }: { ticket: Ticket }) {
-  const { processes, filesystem, hosts } = ticket.context;
-  if (processes.length === 0 && filesystem === null && hosts.length === 0) return null;
+  const { processes, filesystem, directories, hosts } = ticket.context;
+  if (processes.length === 0 && filesystem === null && directories.length === 0 && hosts.length === 0) return null;
   return (
     <>
       {hosts.length > 0 && <Hosts hosts={hosts} number={ticket.hosts_count ?? hosts.length} />}
       {filesystem && <FullFilesystem filesystem={filesystem} />}
+      {directories.length > 0 && <Directories context={ticket.context} />}
       {processes.length > 0 && <Processes processes={processes} />}
     </>
   );
@@ -42,6 +44,35 @@ function FullFilesystem({ filesystem: { mount, device, used_bytes, available_byt
       <p className="ticket-line">
         <code>{mount}</code> {device !== '' && <span className="quiet">on {device}</span>}: {percent(usedPercent(used_bytes, available_bytes))} used, {bytes(used_bytes)} of {bytes(used_bytes + available_bytes)}; {bytes(available_bytes)} are left.
       </p>
+    </section>
+  );
+}
+
+function Directories({ context }: { context: AlertContext }) {
+  return (
+    <section className="card table-card" aria-label="Largest directories">
+      <h3>Largest directories</h3>
+      <div className="table-scroll">
+        <table className="plain-table">
+          <thead>
+            <tr>
+              <th scope="col">Directory</th>
+              <th scope="col" className="number">Size on disk</th>
+              <th scope="col" className="number">Of used space</th>
+            </tr>
+          </thead>
+          <tbody>
+            {directoryRows(context).map((row) => (
+              <tr key={row.path}>
+                <th scope="row" className="ellipsis" title={row.path}><code>{row.path}</code></th>
+                <td className="number">{bytes(row.bytes)}</td>
+                <td className="number">{orMissing(row.usedPercent, percent)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {context.directories_partial && <p className="ticket-line quiet">Incomplete: some directories could not be read, or the scan reached its limit.</p>}
     </section>
   );
 }
