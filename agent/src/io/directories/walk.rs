@@ -317,7 +317,7 @@ mod tests {
     fn what_may_not_be_read_makes_it_partial() {
         let root = tree(&[("a/f", 500), ("secret/f", 900)]);
         let secret = root.path().join("secret");
-        fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
         // Of this thread only: the administrator may read everything.
         let was = setfsuid(if geteuid().is_root() { Uid::from_raw(65_534) } else { geteuid() });
         let found = walk(&root, &[], &LIMITS);
