@@ -24,9 +24,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::io::notices::Links;
 use crate::io::notify::outbox::{self, CLAIM, Claimed};
+use crate::io::notify::smtp::{self, Delivery};
 use crate::io::notify::tls::Roots;
-use crate::io::notify::{http::Http, secrets, smtp};
+use crate::io::notify::{http::Http, secrets};
+use crate::io::pages;
 use muster_alerts::channel::retry::{self, Failure, Next, REASON_BYTES_MAX};
 use muster_alerts::channel::{Definition, Message, Notice, SealKey, Secrets, cut, render};
 
@@ -60,6 +63,12 @@ pub struct Options {
     pub key: Option<SealKey>,
     /// A file of PEM certificates of authorities that are believed beside the system's.
     pub certificates: Option<PathBuf>,
+}
+
+/// One look at the pages that wait; answers how many notifications were written of those whose time
+/// had come. The service looks whenever something was decided.
+pub async fn gather(pool: &Pool) -> Result<u64> {
+    Ok(pages::gather_due(pool, &Links::default()).await?.notifications)
 }
 
 /// Sends until told to stop.
@@ -178,7 +187,7 @@ impl Sender {
         }
     }
 
-    async fn send(&self, claimed: &Claimed) -> Result<(), Failure> {
+    async fn send(&self, claimed: &Claimed) -> Result<Sent, Failure> {
         let broken = |what: &str, why: String| Failure::passing(format!("{what}: {why}"));
         let notice: Notice = serde_json::from_value(claimed.payload.clone()).map_err(|error| {
             Failure::Refused { reason: format!("the notice cannot be read: {error}") }
@@ -190,24 +199,30 @@ impl Sender {
         let message = render(&definition, &secrets, &notice, now_ms())
             .map_err(|error| broken("the channel cannot be used", error.to_string()))?;
         let outcome = match message {
-            None => Ok(()),
-            Some(Message::Http(request)) => self.http.send(request, &secrets).await,
-            Some(Message::Mail(mail)) => smtp::send(&mail, &self.roots).await,
+            None => Ok(Sent::All),
+            Some(Message::Http(request)) => {
+                self.http.send(request, &secrets).await.map(|()| Sent::All)
+            }
+            Some(Message::Mail(mail)) => {
+                smtp::send(&mail, &claimed.told_to, &self.roots).await.map(Sent::of)
+            }
         };
-        outcome.map_err(|failure| shown(failure, &secrets))
+        match outcome {
+            Ok(sent) => Ok(sent.tidy(&secrets)),
+            Err(failure) => Err(shown(failure, &secrets)),
+        }
     }
 
-    async fn record(&self, claimed: &Claimed, outcome: &Result<(), Failure>) -> Result<()> {
-        let Err(failure) = outcome else {
-            if outbox::record_sent(&self.pool, &self.worker, claimed).await? {
-                count("sent", 1);
-                debug!(notification.key = claimed.key, "sent a notification");
-            }
-            return Ok(());
+    async fn record(&self, claimed: &Claimed, outcome: &Result<Sent, Failure>) -> Result<()> {
+        let (failure, told_to) = match outcome {
+            Ok(Sent::All) => return self.record_sent(claimed, None).await,
+            Ok(Sent::ButTo(refused)) => return self.record_sent(claimed, Some(refused)).await,
+            Ok(Sent::OnlyTo(told_to, failure)) => (failure, told_to.as_slice()),
+            Err(failure) => (failure, &[][..]),
         };
         let next = next(claimed, failure);
-        let recorded =
-            outbox::record_failure(&self.pool, &self.worker, claimed, failure.reason(), next);
+        let fate = (failure.reason(), told_to);
+        let recorded = outbox::record_failure(&self.pool, &self.worker, claimed, fate, next);
         if recorded.await? {
             tell(claimed, failure, next);
         }
@@ -218,13 +233,57 @@ impl Sender {
         }
         Ok(())
     }
+
+    async fn record_sent(&self, claimed: &Claimed, refused: Option<&str>) -> Result<()> {
+        if outbox::record_sent(&self.pool, &self.worker, claimed, refused).await? {
+            count("sent", 1);
+            debug!(notification.key = claimed.key, "sent a notification");
+            if let Some(refused) = refused {
+                warn!(notification.key = claimed.key, "sent, but not to {refused}");
+            }
+        }
+        Ok(())
+    }
 }
 
-/// The same failure without secrets, and no longer than is kept.
+/// What became of a notification that got through, at least to some.
+enum Sent {
+    All,
+    /// The others do not want it: who, and why.
+    ButTo(String),
+    /// The others may get it later.
+    OnlyTo(Vec<String>, Failure),
+}
+
+impl Sent {
+    fn of(delivery: Delivery) -> Self {
+        let Delivery { told, refused, later } = delivery;
+        match (refused.is_empty(), later.is_empty()) {
+            (true, true) => Self::All,
+            (false, true) => Self::ButTo(refused.join("; ")),
+            (_, false) => {
+                Self::OnlyTo(told, Failure::passing([later, refused].concat().join("; ")))
+            }
+        }
+    }
+
+    fn tidy(self, secrets: &Secrets) -> Self {
+        match self {
+            Self::All => Self::All,
+            Self::ButTo(refused) => Self::ButTo(tidy(&refused, secrets)),
+            Self::OnlyTo(told, failure) => Self::OnlyTo(told, shown(failure, secrets)),
+        }
+    }
+}
+
+/// What is shown of an answer: without secrets, and no longer than is kept.
+fn tidy(reason: &str, secrets: &Secrets) -> String {
+    cut(&secrets.redact(reason).replace(char::is_control, " "), REASON_BYTES_MAX)
+}
+
+/// The same failure as it is shown.
 fn shown(failure: Failure, secrets: &Secrets) -> Failure {
-    let tidy = |reason: String| {
-        cut(&secrets.redact(&reason).replace(char::is_control, " "), REASON_BYTES_MAX)
-    };
+    let tidy = |reason: String| tidy(&reason, secrets);
     match failure {
         Failure::Passing { reason, retry_after_ms } => {
             Failure::Passing { reason: tidy(reason), retry_after_ms }

@@ -180,6 +180,8 @@ CREATE TABLE notifications (
     alert_ids       bigint[] NOT NULL,
     kind            text NOT NULL,
     payload         jsonb NOT NULL,
+    -- The incident it belongs to: its end must not come before its beginning.
+    thread          text GENERATED ALWAYS AS (payload ->> 'thread') STORED,
     state           text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'dead')),
     attempts        integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
@@ -188,8 +190,10 @@ CREATE TABLE notifications (
     claimed_by      text,
     created_at      timestamptz NOT NULL DEFAULT now(),
     sent_at         timestamptz,
-    -- Of the last attempt.
+    -- Of the last attempt, or of recipients that did not want it.
     error           text,
+    -- Of a mail: recipients that have it and do not get it again.
+    told_to         text[] NOT NULL DEFAULT '{}',
     -- What leaves first, where a channel takes less than it is given: a test, for which a person
     -- waits, then by priority, and of each what is open before what is over.
     urgency         integer NOT NULL GENERATED ALWAYS AS (
@@ -224,14 +228,16 @@ CREATE TABLE pages (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- When the newest notice of a cause left, and of which thread it was: what follows soon is gathered
--- for longer, into the same one.
+-- What came of a cause until now: whether what follows is a storm, and which incident takes it.
 CREATE TABLE notice_causes (
-    rule_id  bigint NOT NULL,
-    kind     text NOT NULL,
-    channels bigint[] NOT NULL,
-    thread   text NOT NULL,
-    told_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    rule_id         bigint NOT NULL,
+    kind            text NOT NULL,
+    channels        bigint[] NOT NULL,
+    -- Its newest incident, and when that began. Absent before one began.
+    thread          text,
+    thread_began_at timestamptz,
+    -- When the newest pages came that were taken out to be told: a handful.
+    came_at         timestamptz[] NOT NULL,
     PRIMARY KEY (rule_id, kind, channels)
 );
 

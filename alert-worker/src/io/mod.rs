@@ -12,5 +12,6 @@ pub(crate) mod notify;
 pub(crate) mod pages;
 pub(crate) mod postgres;
 pub(crate) mod states;
+pub(crate) mod taken;
 pub(crate) mod tickets;
 pub(crate) mod to_bus;

@@ -5,8 +5,10 @@ use anyhow::{Context, Result};
 use deadpool_postgres::Transaction;
 use muster_alerts::channel::Notice;
 use muster_alerts::engine::PageKind;
-use muster_alerts::notification::{Gathered, Page};
+use muster_alerts::notification::Gathered;
 use tokio_postgres::types::Json;
+
+use super::pages::Cause;
 
 /// Where the dashboard is, for those who read a notice.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +30,8 @@ impl Links {
     }
 }
 
+const NO_CHANNEL: &str = "no channel that is switched on";
+
 /// Writes a notice for each of its channels; answers how many will be sent.
 pub(crate) async fn write(
     transaction: &Transaction<'_>,
@@ -35,7 +39,7 @@ pub(crate) async fn write(
     kind: PageKind,
     links: &Links,
 ) -> Result<u64> {
-    let Gathered { channels, mut notice, tickets, rule_id } = gathered;
+    let Gathered { channels, mut notice, tickets, .. } = gathered;
     let sql = "UPDATE alerts SET thread = $2 WHERE key = ANY($1) AND thread IS NULL";
     transaction.execute(sql, &[&tickets, &notice.thread]).await.context("cannot note a thread")?;
     let sql = "SELECT count(*) FROM alerts WHERE thread = $1 AND status <> 'resolved'";
@@ -50,9 +54,9 @@ pub(crate) async fn write(
     }
     let sent = insert(transaction, &channels, &notice, &tickets).await?;
     if sent == 0 && kind != PageKind::Resolved {
-        note_untold(transaction, &tickets, kind, "no channel that is switched on").await?;
+        let untold: Vec<_> = tickets.into_iter().map(|key| (key, NO_CHANNEL)).collect();
+        tell_nobody(transaction, kind, &untold).await?;
     }
-    remember(transaction, rule_id, kind, &channels, &notice.thread).await?;
     Ok(sent)
 }
 
@@ -117,52 +121,61 @@ async fn insert(
     Ok(rows.iter().filter(|row| row.get::<_, bool>(0)).count() as u64)
 }
 
-/// What follows soon belongs to the same thread.
-async fn remember(
+/// Keeps what tells a storm, and which incident was begun, if one was.
+pub(crate) async fn remember(
     transaction: &Transaction<'_>,
-    rule_id: i64,
-    kind: PageKind,
-    channels: &[i64],
-    thread: &str,
+    cause: &Cause,
+    begun: Option<&str>,
+    came_at: &[i64],
 ) -> Result<()> {
     let sql = "
-        INSERT INTO notice_causes (rule_id, kind, channels, thread) VALUES ($1, $2, $3, $4)
+        INSERT INTO notice_causes AS known
+            (rule_id, kind, channels, thread, thread_began_at, came_at)
+        VALUES ($1, $2, $3, $4, CASE WHEN $4::text IS NOT NULL THEN clock_timestamp() END,
+                ARRAY(SELECT to_timestamp(ms / 1000.0) FROM unnest($5::bigint[]) AS came (ms)))
         ON CONFLICT (rule_id, kind, channels) DO UPDATE
-        SET thread = excluded.thread, told_at = excluded.told_at";
+        SET thread = coalesce(excluded.thread, known.thread),
+            thread_began_at = coalesce(excluded.thread_began_at, known.thread_began_at),
+            came_at = excluded.came_at";
+    let Cause { rule_id, kind, channels, .. } = cause;
     transaction
-        .execute(sql, &[&rule_id, &kind.as_str(), &channels, &thread])
+        .execute(sql, &[rule_id, &kind.as_str(), channels, &begun, &came_at])
         .await
         .context("cannot remember what was told")?;
     Ok(())
 }
 
 /// Marks tickets that were over before anybody could be told of them.
-pub(crate) async fn note_late(transaction: &Transaction<'_>, over: &[Page]) -> Result<()> {
-    let opened = over.iter().filter(|page| page.request.kind == PageKind::Opened);
-    let tickets: Vec<String> = opened.map(|page| page.ticket.key.clone()).collect();
-    if tickets.is_empty() {
-        return Ok(());
-    }
+pub(crate) async fn mark_late(
+    transaction: &Transaction<'_>,
+    over: &[(String, &'static str)],
+) -> Result<()> {
+    let tickets: Vec<&str> = over.iter().map(|(key, _)| key.as_str()).collect();
     let sql = "UPDATE alerts SET is_late = true WHERE key = ANY($1)";
     transaction.execute(sql, &[&tickets]).await.context("cannot mark late tickets")?;
-    note_untold(transaction, &tickets, PageKind::Opened, "it was over before it could be told")
-        .await
+    Ok(())
 }
 
-async fn note_untold(
+/// Writes into the history of tickets that nobody is told, and why.
+pub(crate) async fn tell_nobody(
     transaction: &Transaction<'_>,
-    tickets: &[String],
     kind: PageKind,
-    reason: &str,
+    untold: &[(String, &'static str)],
 ) -> Result<()> {
+    if untold.is_empty() {
+        return Ok(());
+    }
     let sql = "
         INSERT INTO alert_history (alert_id, at, kind, detail)
         SELECT id, clock_timestamp(), 'told_nobody',
-               jsonb_build_object('kind', $2::text, 'reason', $3::text)
-        FROM alerts WHERE key = ANY($1)
+               jsonb_build_object('kind', $2::text, 'reason', reason)
+        FROM unnest($1::text[], $3::text[]) AS untold (key, reason)
+        JOIN alerts USING (key)
         ORDER BY id";
+    let (keys, reasons): (Vec<&str>, Vec<&str>) =
+        untold.iter().map(|(key, reason)| (key.as_str(), *reason)).unzip();
     transaction
-        .execute(sql, &[&tickets, &kind.as_str(), &reason])
+        .execute(sql, &[&keys, &kind.as_str(), &reasons])
         .await
         .context("cannot note that nobody was told")?;
     Ok(())

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, helpers included")]
 
+mod gathering;
+mod mail;
+mod mailbox;
 mod receiver;
 mod sending;
 mod setup;

@@ -95,6 +95,27 @@ async fn what_is_critical_does_not_wait_behind_what_is_not() {
 }
 
 #[tokio::test]
+async fn the_end_of_an_incident_waits_for_its_beginning_and_a_beginning_for_no_other() {
+    let mut outbox = Outbox::start().await;
+    let receiver = Receiver::start().await;
+    let channel = outbox.add_webhook(&receiver.url).await;
+    let slow = outbox.add_to("storm", channel, "1/opened", Opened, &[1]).await;
+    let later = "attempts = 1, next_attempt_at = now() + interval '1 hour'";
+    outbox.execute(&format!("UPDATE notifications SET {later} WHERE id = {slow}")).await;
+    let second = outbox.add_to("storm", channel, "2/opened", Opened, &[2]).await;
+    outbox.add_to("storm", channel, "3/resolved", Resolved, &[3]).await;
+    outbox.start_worker();
+    outbox.wait_for(second, "sent").await;
+    let other = outbox.add(channel, "4/resolved", Resolved, &[4]).await;
+    outbox.wait_for(other, "sent").await;
+    assert_eq!(receiver.keys(), ["2/opened", "4/resolved"]);
+    outbox.execute("UPDATE notifications SET next_attempt_at = now()").await;
+    outbox.wait_for_count("state = 'sent'", 4).await;
+    assert_eq!(receiver.keys(), ["2/opened", "4/resolved", "1/opened", "3/resolved"]);
+    outbox.stop().await;
+}
+
+#[tokio::test]
 async fn a_channel_takes_its_rate_however_many_workers_there_are() {
     let mut outbox = Outbox::start().await;
     let receiver = Receiver::start().await;

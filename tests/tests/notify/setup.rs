@@ -31,6 +31,7 @@ pub struct Fate {
 
 pub struct Outbox {
     pub pool: Pool,
+    pub url: String,
     stop: CancellationToken,
     workers: Vec<JoinHandle<()>>,
     _server: PostgresServer,
@@ -43,7 +44,8 @@ impl Outbox {
         let url = server.create_database("notify").await.unwrap();
         migrate(&url).await.unwrap();
         let pool = database::pool(&url, "test", 8).unwrap();
-        Self { pool, stop: CancellationToken::new(), workers: Vec::new(), _server: server }
+        let (stop, workers) = (CancellationToken::new(), Vec::new());
+        Self { pool, url, stop, workers, _server: server }
     }
 
     pub fn start_worker(&mut self) {
@@ -81,9 +83,20 @@ impl Outbox {
         self.add_channel(&json!({ "kind": "webhook", "url": url, "per_minute": 600 })).await
     }
 
-    /// Puts a notification there as the engine does.
+    /// Puts a notification there as the engine does, of an incident of its own.
     pub async fn add(&self, channel: i64, key: &str, kind: NoticeKind, alerts: &[i64]) -> i64 {
-        let notice = Notice { kind, ..Notice::test(key, now_ms(), "ops") };
+        self.add_to(key, channel, key, kind, alerts).await
+    }
+
+    pub async fn add_to(
+        &self,
+        thread: &str,
+        channel: i64,
+        key: &str,
+        kind: NoticeKind,
+        alerts: &[i64],
+    ) -> i64 {
+        let notice = Notice { kind, thread: thread.into(), ..Notice::test(key, now_ms(), "ops") };
         let sql = "
             INSERT INTO notifications (key, channel_id, alert_ids, kind, payload)
             VALUES ($1, $2, $3, $4, $5) RETURNING id";

@@ -32,6 +32,8 @@ pub(crate) struct Claimed {
     /// From 1, this one included.
     pub(crate) attempts: i32,
     pub(crate) age_ms: i64,
+    /// Recipients that have it from an earlier attempt.
+    pub(crate) told_to: Vec<String>,
     pub(crate) definition: Value,
     pub(crate) sealed: Option<Vec<u8>>,
     pub(crate) claimed_at: Instant,
@@ -112,7 +114,10 @@ async fn due_channels(transaction: &Transaction<'_>, full: &[i64]) -> Result<Vec
 }
 
 /// What is most urgent first, the oldest of that, but never one of a ticket of which an earlier one
-/// still waits: "resolved" must not overtake "opened".
+/// still waits: "resolved" must not overtake "opened". Nor may the end of some tickets of an
+/// incident overtake the beginning of others, or the other way round: a paging service would open
+/// again what is over, or close what goes on. A mail that waits for some of its recipients only
+/// holds up none of the others'.
 async fn claim_rows(
     transaction: &Transaction<'_>,
     worker: &str,
@@ -137,7 +142,10 @@ async fn claim_rows(
                         SELECT FROM notifications AS earlier
                         WHERE earlier.channel_id = waiting.channel_id
                             AND earlier.state = 'pending' AND earlier.id < waiting.id
-                            AND earlier.alert_ids && waiting.alert_ids
+                            AND earlier.told_to = '{}'
+                            AND (earlier.alert_ids && waiting.alert_ids
+                                OR (earlier.thread = waiting.thread
+                                    AND (earlier.kind = 'resolved') <> (waiting.kind = 'resolved')))
                     )
                 ORDER BY waiting.urgency, waiting.id
                 LIMIT room.rows
@@ -150,7 +158,8 @@ async fn claim_rows(
         FROM due
         WHERE taken.id = due.id
         RETURNING taken.id, taken.channel_id, taken.key, taken.payload, taken.attempts,
-            (extract(epoch FROM clock_timestamp() - taken.created_at) * 1000)::bigint";
+            (extract(epoch FROM clock_timestamp() - taken.created_at) * 1000)::bigint,
+            taken.told_to";
     let channels: Vec<i64> = room.iter().map(|(due, _)| due.id).collect();
     let counts: Vec<i64> = room.iter().map(|(_, rows)| i64::from(*rows)).collect();
     let claim_ms = duration_ms(CLAIM) as f64;
@@ -174,6 +183,7 @@ fn read_claimed(row: &Row, room: &[(Due, u32)], claimed_at: Instant) -> Option<C
         payload: row.get(3),
         attempts: row.get(4),
         age_ms: row.get(5),
+        told_to: row.get(6),
         definition: due.definition.clone(),
         sealed: due.sealed.clone(),
         claimed_at,
@@ -208,41 +218,49 @@ async fn pay(
     Ok(())
 }
 
-/// Whether the row was still ours.
-pub(crate) async fn record_sent(pool: &Pool, worker: &str, claimed: &Claimed) -> Result<bool> {
+/// Whether the row was still ours. `remark` says which recipients did not want it.
+pub(crate) async fn record_sent(
+    pool: &Pool,
+    worker: &str,
+    claimed: &Claimed,
+    remark: Option<&str>,
+) -> Result<bool> {
     let sql = "
         UPDATE notifications
-        SET state = 'sent', sent_at = clock_timestamp(), error = NULL,
+        SET state = 'sent', sent_at = clock_timestamp(), error = $4,
             claimed_by = NULL, claimed_until = NULL
         WHERE id = $1 AND state = 'pending' AND claimed_by = $2 AND attempts = $3";
     let client = pool.get().await.context("no connection to the database")?;
     let rows = client
-        .execute(sql, &[&claimed.id, &worker, &claimed.attempts])
+        .execute(sql, &[&claimed.id, &worker, &claimed.attempts, &remark])
         .await
         .context("cannot record that a notification was sent")?;
     Ok(rows > 0)
 }
 
-/// Puts it back for later, or away as a dead letter; whether the row was still ours.
+/// Puts it back for later, or away as a dead letter; whether the row was still ours. `told_to` have
+/// it all the same.
 pub(crate) async fn record_failure(
     pool: &Pool,
     worker: &str,
     claimed: &Claimed,
-    reason: &str,
+    (reason, told_to): (&str, &[String]),
     next: Next,
 ) -> Result<bool> {
     let sql = "
         UPDATE notifications
-        SET state = $4, error = $5, claimed_by = NULL, claimed_until = NULL,
+        SET state = $4, error = $5, told_to = told_to || $7::text[],
+            claimed_by = NULL, claimed_until = NULL,
             next_attempt_at = clock_timestamp() + $6 * interval '1 millisecond'
         WHERE id = $1 AND state = 'pending' AND claimed_by = $2 AND attempts = $3";
     let (state, pause_ms) = match next {
         Next::TryAgainAfterMs(pause_ms) => ("pending", pause_ms as f64),
         Next::GiveUp => ("dead", 0.0),
     };
+    let ours = (&claimed.id, &worker, &claimed.attempts);
     let client = pool.get().await.context("no connection to the database")?;
     let rows = client
-        .execute(sql, &[&claimed.id, &worker, &claimed.attempts, &state, &reason, &pause_ms])
+        .execute(sql, &[ours.0, ours.1, ours.2, &state, &reason, &pause_ms, &told_to])
         .await
         .context("cannot record that a notification was not sent")?;
     Ok(rows > 0)

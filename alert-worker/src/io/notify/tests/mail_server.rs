@@ -10,6 +10,8 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Clone, Copy, Default)]
 pub struct Script {
     pub recipient: Option<&'static str>,
+    /// To recipients whose address has this in it, whatever it says to the others.
+    pub some: &'static [(&'static str, &'static str)],
     /// After the text of the mail.
     pub end: Option<&'static str>,
     pub password: Option<&'static str>,
@@ -17,6 +19,13 @@ pub struct Script {
     pub is_silent: bool,
     /// Closes where the text of the mail would come.
     pub closes_at_data: bool,
+}
+
+impl Script {
+    fn answer_to(&self, recipient: &str) -> &'static str {
+        let own = self.some.iter().find(|(part, _)| recipient.contains(part));
+        own.map(|(_, answer)| *answer).or(self.recipient).unwrap_or("250 ok")
+    }
 }
 
 #[derive(Clone)]
@@ -84,7 +93,7 @@ async fn converse(
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_uppercase();
             answer = match verb.as_str() {
                 "EHLO" => "250-mail.example\r\n250 AUTH PLAIN".into(),
-                "RCPT" => script.recipient.unwrap_or("250 ok").into(),
+                "RCPT" => script.answer_to(&line).into(),
                 "AUTH" => script.password.unwrap_or("235 welcome").into(),
                 "DATA" if script.closes_at_data => return,
                 "DATA" => "354 go on".into(),

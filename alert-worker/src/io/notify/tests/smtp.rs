@@ -1,10 +1,11 @@
 //! Mail servers that take a mail, refuse it, want it later, or say nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_rustls::TlsAcceptor;
 
-use super::super::smtp::send_within;
+use super::super::smtp::{self, Delivery};
 use super::super::tls::Roots;
 use super::mail_server::{MailServer, Script};
 use super::{LONG, SHORT, identity};
@@ -28,9 +29,17 @@ fn mail(server: &MailServer) -> Mail {
     }
 }
 
-async fn outcome(script: Script) -> Result<(), Failure> {
+async fn send_within(limit: Duration, mail: &Mail, roots: &Roots) -> Result<Delivery, Failure> {
+    smtp::send_within(limit, mail, &[], roots).await
+}
+
+async fn outcome(script: Script) -> Result<Delivery, Failure> {
     let server = MailServer::start(script, None).await;
     send_within(LONG, &mail(&server), &Roots::default()).await
+}
+
+fn times(server: &MailServer, wanted: &str) -> usize {
+    server.said().iter().filter(|line| line.as_str() == wanted).count()
 }
 
 #[tokio::test]
@@ -68,6 +77,30 @@ async fn a_server_that_wants_it_later_is_asked_again_and_one_that_refuses_is_not
         assert_eq!(matches!(failure, Failure::Passing { .. }), is_passing, "{failure:?}");
         assert!(failure.reason().contains(expected), "{failure:?}");
     }
+}
+
+#[tokio::test]
+async fn one_recipient_who_is_refused_keeps_the_mail_from_nobody_else() {
+    let some: &[_] = &[("boss", "550 no such user"), ("away", "452 mailbox full")];
+    let server = MailServer::start(Script { some, ..Script::default() }, None).await;
+    let mut mail = mail(&server);
+    mail.to.extend(["away@example.org".into(), "not an address".into()]);
+    let delivery = send_within(LONG, &mail, &Roots::default()).await.unwrap();
+    assert_eq!(delivery.told, ["ops@example.org"]);
+    assert_eq!((delivery.refused.len(), delivery.later.len()), (2, 1));
+    assert!(delivery.refused[0].starts_with("not an address: "), "{delivery:?}");
+    assert!(delivery.refused[1].starts_with("boss@example.org: "), "{delivery:?}");
+    assert!(delivery.refused[1].contains("no such user"), "{delivery:?}");
+    assert!(delivery.later[0].starts_with("away@example.org: "), "{delivery:?}");
+    assert_eq!((times(&server, "DATA"), times(&server, "RCPT TO:<ops@example.org>")), (1, 1));
+
+    // The next attempt is for the others.
+    let failure = smtp::send_within(LONG, &mail, &delivery.told, &Roots::default()).await;
+    assert!(matches!(failure, Err(Failure::Passing { .. })), "{failure:?}");
+    assert_eq!((times(&server, "DATA"), times(&server, "RCPT TO:<ops@example.org>")), (1, 1));
+    let all: Vec<String> = ["ops", "boss", "away"].map(|name| format!("{name}@example.org")).into();
+    let delivery = smtp::send_within(LONG, &mail, &all, &Roots::default()).await.unwrap();
+    assert_eq!((delivery.told.len(), delivery.refused.len()), (0, 1));
 }
 
 #[tokio::test]
