@@ -6,6 +6,7 @@ pub mod attempts;
 pub mod availability;
 pub mod backtest;
 pub mod body;
+pub mod channels;
 pub mod completeness;
 pub mod csv;
 pub mod fanout;
