@@ -21,6 +21,7 @@ pub mod plan;
 pub mod reach;
 pub mod rules;
 pub mod search;
+pub mod selected;
 pub mod settings;
 pub mod slices;
 pub mod steps;
