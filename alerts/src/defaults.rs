@@ -15,6 +15,9 @@ const HOUR_S: i64 = 3600;
 /// How many times its own level a network's traffic must be.
 const SPIKE_FACTOR: f64 = 5.0;
 
+/// 8 Mbit/s: five times of next to nothing is a package that is installed, or somebody who logs in.
+const SPIKE_BYTES_PER_S_MIN: f64 = 1_000_000.0;
+
 /// All of them, the critical one of a metric before the high one.
 pub fn default_rules() -> Vec<RuleDefinition> {
     [resources(), disks(), networks(), hosts()].concat()
@@ -101,6 +104,7 @@ fn networks() -> Vec<RuleDefinition> {
         let condition = MetricCondition {
             threshold: None,
             baseline_factor: Some(SPIKE_FACTOR),
+            limit_min: Some(SPIKE_BYTES_PER_S_MIN),
             ..above(metric, 0.0)
         };
         rule(name, condition).lasting(MINUTE_S, 30 * MINUTE_S, Priority::Medium).saying(
@@ -158,6 +162,7 @@ fn above(metric: &str, threshold: f64) -> MetricCondition {
         op: Op::Above,
         threshold: Some(threshold),
         baseline_factor: None,
+        limit_min: None,
         clear_at: None,
     }
 }

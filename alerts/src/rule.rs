@@ -123,6 +123,9 @@ pub struct MetricCondition {
     pub threshold: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_factor: Option<f64>,
+    /// In the metric's unit: the limit beside `baseline_factor` is never lower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_min: Option<f64>,
     /// Where a breach ends, on the good side of `threshold`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clear_at: Option<f64>,
@@ -145,6 +148,8 @@ pub struct GroupCondition {
     pub threshold: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_factor: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_min: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clear_at: Option<f64>,
     /// Fires when more than this share of the hosts is breached.
@@ -197,6 +202,7 @@ impl RuleCondition {
                 op: group.op,
                 threshold: group.threshold,
                 baseline_factor: group.baseline_factor,
+                limit_min: group.limit_min,
                 clear_at: group.clear_at,
             }),
         }
@@ -228,6 +234,7 @@ impl Rule {
             op: metric.op,
             threshold: metric.threshold,
             baseline_factor: metric.baseline_factor,
+            limit_min: metric.limit_min,
             clear_at: metric.clear_at,
         })
     }
@@ -280,6 +287,7 @@ impl RuleDefinition {
             op: metric.op,
             threshold: metric.threshold,
             baseline_factor: metric.baseline_factor,
+            limit_min: metric.limit_min,
             clear_at: metric.clear_at,
         };
         condition.check().map_err(|rejection| rejection.within("condition"))?;

@@ -126,6 +126,7 @@ mod tests {
             op: Op::Above,
             threshold: Some(threshold),
             baseline_factor: None,
+            limit_min: None,
             clear_at: None,
         }
     }

@@ -31,6 +31,16 @@ const OWN_HEADERS: [&str; 9] = [
 /// The beginning of those by which we sign.
 const OWN_HEADER_PREFIX: &str = "x-muster-";
 
+/// Parts of the names of headers that say who sends (`Authorization`, `X-Api-Key`). Better a text
+/// that is no secret kept as one than a password shown to whoever may look at channels.
+const SECRET_HEADER_PARTS: [&str; 6] = ["auth", "cookie", "key", "password", "secret", "token"];
+
+/// Whether the value of a header is a secret whatever it is written as.
+pub fn is_secret_header(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    SECRET_HEADER_PARTS.iter().any(|part| lower.contains(part))
+}
+
 pub(super) fn url(field: &str, text: &str) -> Result<(), Rejection> {
     url_problem(text).map_or(Ok(()), |expected| {
         Err(Rejection::bad_value(field, format!("{:?}", without_userinfo(text)), expected))

@@ -257,8 +257,9 @@ impl Definition {
             old.kind.as_str() == self.kind.as_str()
                 && old.kind.destination() == self.kind.destination()
         });
+        let older = old.map(|(old, sealed)| old.clone().with_sealed(sealed)).unwrap_or_default();
         for field in &kept {
-            if old.is_none_or(|(_, secrets)| secrets.get(field).is_none()) {
+            if older.get(field).is_none() {
                 let expected = "the secret: none is stored";
                 return Err(Rejection::bad_value(field, "left as it is", expected));
             }
@@ -268,10 +269,16 @@ impl Definition {
             }
         }
         let mut secrets = self.take_secrets();
-        if let Some((_, older)) = old {
-            secrets.keep(&kept, older);
-        }
+        secrets.keep(&kept, &older);
         Ok(secrets)
+    }
+
+    /// What is sealed beside it, and what stands in it since before such a field was a secret.
+    fn with_sealed(mut self, sealed: &Secrets) -> Secrets {
+        let mut secrets = self.take_secrets();
+        let fields: Vec<String> = sealed.fields().map(str::to_owned).collect();
+        secrets.keep(&fields, sealed);
+        secrets
     }
 
     /// As it is stored and shown, without any secret.

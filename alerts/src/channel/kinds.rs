@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use muster_schemas::Rejection;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::check;
 use super::secret::{MaybeSecret, Secret};
@@ -26,7 +26,12 @@ const RECIPIENTS_MAX: usize = 50;
 pub struct Webhook {
     /// Shown if it is a text; a secret if it is an object.
     pub url: MaybeSecret,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// A text is shown, but where the name says that it is a secret.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "sealed_by_name"
+    )]
     pub headers: BTreeMap<String, MaybeSecret>,
     /// What the body is signed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +56,18 @@ pub enum ContentType {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_json(content_type: &ContentType) -> bool {
     *content_type == ContentType::Json
+}
+
+/// People type `Authorization: Bearer ...` as they type any header; it is none to be shown.
+fn sealed_by_name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, MaybeSecret>, D::Error> {
+    let headers = BTreeMap::<String, MaybeSecret>::deserialize(deserializer)?;
+    let sealed = |(name, value): (String, MaybeSecret)| {
+        let value = if check::is_secret_header(&name) { value.closed() } else { value };
+        (name, value)
+    };
+    Ok(headers.into_iter().map(sealed).collect())
 }
 
 impl Webhook {

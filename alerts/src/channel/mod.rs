@@ -34,6 +34,7 @@ mod tests;
 mod text;
 mod webhook;
 
+pub use check::is_secret_header;
 pub use definition::{Definition, KINDS, Kind, PER_MINUTE_DEFAULT, PER_MINUTE_MAX};
 pub use notice::{Notice, NoticeKind, Ticket};
 pub use render::{Unrenderable, render};

@@ -135,6 +135,17 @@ pub enum MaybeSecret {
     Secret(Secret),
 }
 
+impl MaybeSecret {
+    /// A text is a secret that was given.
+    #[must_use]
+    pub(super) fn closed(self) -> Self {
+        match self {
+            Self::Open(text) => Self::Secret(Secret::Given(SecretText(text))),
+            secret @ Self::Secret(_) => secret,
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for MaybeSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {

@@ -61,6 +61,8 @@ fn nonsense_is_refused_by_the_name_of_its_field() {
         ("/condition", metric("clear_at", json!(95)), "condition.clear_at is 95"),
         ("/condition", metric("threshold", Value::Null), "condition.threshold is absent"),
         ("/condition", metric("baseline_factor", json!(5)), "condition.baseline_factor is 5"),
+        ("/condition", metric("limit_min", json!(5)), "condition.limit_min is 5, expected nothing"),
+        ("/condition", metric("limit_min", json!("5")), "condition.limit_min is invalid type"),
         ("/condition", metric("instance", json!("")), "condition.instance is "),
         ("/condition", metric("limit", json!(1)), "condition.limit is unknown field `limit`"),
         ("/condition", json!({"kind": "offline", "x": 1}), "condition.x is unknown field `x`"),
@@ -110,4 +112,31 @@ fn agents_see_a_new_version_only_where_the_condition_is_new() {
     let RuleCondition::Metric(metric) = &mut renamed.definition.condition else { unreachable!() };
     metric.threshold = Some(91.0);
     assert_ne!(renamed.condition_version(), rule.condition_version());
+}
+
+#[test]
+fn a_least_limit_reaches_agents_of_one_host_and_of_a_group() {
+    for more in [json!({"kind": "metric"}), json!({"kind": "group", "share_percent": 20})] {
+        let mut condition = json!({"metric": "network.rx_bytes_per_s", "op": "above",
+                                   "baseline_factor": 5, "limit_min": 1e6});
+        condition.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let rule = |condition: &Value| {
+            let mut definition = good();
+            definition["condition"] = condition.clone();
+            let definition = RuleDefinition::from_json(definition.to_string().as_bytes()).unwrap();
+            definition.check().unwrap();
+            Rule { id: 7, version: 1, definition }
+        };
+        let with = rule(&condition);
+        assert_eq!(with.condition().unwrap().limit_min, Some(1e6));
+        condition.as_object_mut().unwrap().remove("limit_min");
+        let without = rule(&condition);
+        assert_eq!(without.condition().unwrap().limit_min, None);
+        assert_ne!(with.condition_version(), without.condition_version());
+        condition["limit_min"] = json!(-1);
+        let mut definition = good();
+        definition["condition"] = condition;
+        let refused = said(&definition).unwrap_err();
+        assert!(refused.starts_with("condition.limit_min is -1"), "{refused}");
+    }
 }

@@ -361,6 +361,20 @@ mod tests {
         assert!((coarse.2 - 95.0).abs() < f64::EPSILON);
     }
 
+    #[test]
+    fn a_spike_below_the_least_limit_is_found_in_no_test() {
+        let host = "web-1".parse().unwrap();
+        let found = |peak: f64, limits: &serde_json::Value| {
+            let mut values = vec![20.0; 100];
+            values.extend([peak; 20]);
+            let looks = Teller::default().looks(&line(&points(&values, SAMPLES_MS)), SAMPLES_MS);
+            run(&rule(0, limits), &host, &BTreeMap::new(), looks).unwrap().episodes.len()
+        };
+        let limits = json!({ "baseline_factor": 5, "limit_min": 1e6 });
+        assert_eq!((found(100e3, &limits), found(2e6, &limits)), (0, 1));
+        assert_eq!(found(100e3, &json!({ "baseline_factor": 5 })), 1);
+    }
+
     proptest! {
         /// The law the hours rest on: what is left out holds no breach and ends none.
         #[test]

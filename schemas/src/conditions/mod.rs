@@ -8,6 +8,7 @@
 //! With `baseline_factor` the limit is that many times the instance's own level, an exponentially
 //! weighted mean. The level learns only from values that are not breached (a long breach must not
 //! become the new normal), and nothing is judged before it has seen [`BASELINE_VALUES_MIN`].
+//! `limit_min` keeps that limit from being nothing: five times of next to nothing is no event.
 //!
 //! An instance that is gone (unmounted, unplugged) for [`ABSENT_MAX`] looks in a row is cleared:
 //! it cannot be breached any more.
@@ -62,6 +63,10 @@ pub struct Condition {
     pub threshold: Option<f64>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub baseline_factor: Option<f64>,
+    /// In the metric's unit: the limit beside `baseline_factor` is never lower. Agents of before it
+    /// was there judge without it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limit_min: Option<f64>,
     /// Where a breach ends, on the good side of `threshold`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub clear_at: Option<f64>,
@@ -106,6 +111,7 @@ impl Condition {
         let limits = [
             ("threshold", self.threshold),
             ("baseline_factor", self.baseline_factor),
+            ("limit_min", self.limit_min),
             ("clear_at", self.clear_at),
         ];
         for (field, value) in limits {
@@ -114,6 +120,7 @@ impl Condition {
                 return Err(Rejection::bad_value(field, value, "a finite number"));
             }
         }
+        self.check_limit_min()?;
         match (self.threshold, self.baseline_factor) {
             (Some(threshold), None) => self.check_clear_at(threshold),
             (None, Some(factor)) if factor <= 0.0 => {
@@ -131,6 +138,27 @@ impl Condition {
                 Err(Rejection::bad_value("baseline_factor", factor, "nothing beside threshold"))
             }
         }
+    }
+
+    /// What is below a limit is not kept from being judged by a higher one: it is refused there.
+    fn check_limit_min(&self) -> Result<(), Rejection> {
+        let Some(limit_min) = self.limit_min else { return Ok(()) };
+        let expected = if self.baseline_factor.is_none() {
+            "nothing without baseline_factor"
+        } else if !self.op.points_up() {
+            "nothing beside below or at_most"
+        } else if limit_min < 0.0 {
+            "0 or more"
+        } else {
+            return Ok(());
+        };
+        Err(Rejection::bad_value("limit_min", limit_min, expected))
+    }
+
+    /// What a value is measured by where it is usually `baseline`.
+    fn usual_limit(&self, factor: f64, baseline: f64) -> f64 {
+        let limit = factor * baseline.max(BASELINE_FLOOR);
+        self.limit_min.map_or(limit, |limit_min| limit.max(limit_min))
     }
 
     fn check_clear_at(&self, threshold: f64) -> Result<(), Rejection> {
@@ -265,7 +293,7 @@ impl Instance {
         let limit = match (condition.threshold, condition.baseline_factor) {
             (Some(threshold), _) => threshold,
             (None, Some(factor)) if self.values >= BASELINE_VALUES_MIN => {
-                factor * self.baseline.max(BASELINE_FLOOR)
+                condition.usual_limit(factor, self.baseline)
             }
             _ => {
                 self.learn(value);

@@ -9,6 +9,7 @@ fn condition() -> Condition {
         op: Op::Above,
         threshold: Some(80.0),
         baseline_factor: None,
+        limit_min: None,
         clear_at: None,
     }
 }
@@ -57,6 +58,59 @@ fn a_baseline_is_the_instances_own_and_does_not_learn_from_a_breach() {
         assert_eq!(look(second, 600.0, 10_000.0), [], "the breach became normal");
     }
     assert_eq!(look(5000, 100.0, 10_000.0)[0].state, CandidateState::Cleared);
+}
+
+/// 8 Mbit/s, as the rules of a fresh installation have it.
+fn spike() -> Condition {
+    Condition {
+        metric: "network.rx_bytes_per_s".into(),
+        threshold: None,
+        baseline_factor: Some(5.0),
+        limit_min: Some(1e6),
+        ..condition()
+    }
+}
+
+#[test]
+fn a_burst_on_a_quiet_host_is_no_breach_below_the_least_limit() {
+    let check = |usual: f64, burst: f64, limit: Option<f64>| {
+        let mut watch = Watch::new(spike());
+        for second in 0..i64::from(BASELINE_VALUES_MIN) {
+            assert_eq!(watch.observe(second * 1000, [("eth0", usual)], i64::MAX), []);
+        }
+        let found = watch.observe(60_000, [("eth0", burst)], i64::MAX);
+        let limits: Vec<f64> = found.iter().map(|verdict| verdict.threshold).collect();
+        assert_eq!(limits, limit.into_iter().collect::<Vec<_>>(), "{burst} where {usual} is usual");
+    };
+    check(20.0, 91.0, None);
+    check(20.0, 100e3, None);
+    check(20.0, 1e6, None);
+    check(20.0, 2e6, Some(1e6));
+    check(1e6, 2e6, None);
+    check(1e6, 6e6, Some(5e6));
+}
+
+#[test]
+fn a_least_limit_stands_only_beside_a_baseline_that_is_exceeded() {
+    type Spoil = fn(&mut Condition);
+    let cases: &[(Spoil, &str)] = &[
+        (|c| c.limit_min = Some(f64::NAN), "limit_min is NaN, expected a finite number"),
+        (|c| c.limit_min = Some(-1.0), "limit_min is -1, expected 0 or more"),
+        (|c| c.op = Op::Below, "limit_min is 1000000, expected nothing beside below or at_most"),
+        (|c| c.op = Op::AtMost, "limit_min is 1000000, expected nothing beside below or at_most"),
+        (
+            |c| (c.threshold, c.baseline_factor) = (Some(1.0), None),
+            "limit_min is 1000000, expected nothing without baseline_factor",
+        ),
+    ];
+    for (spoil, reason) in cases {
+        let mut spoiled = spike();
+        spoil(&mut spoiled);
+        assert_eq!(spoiled.check().unwrap_err().to_string(), *reason);
+    }
+    spike().check().unwrap();
+    let written = serde_json::to_value(condition()).unwrap();
+    assert!(written.get("limit_min").is_none(), "said where there is none: {written}");
 }
 
 #[test]

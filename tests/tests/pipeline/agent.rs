@@ -171,6 +171,7 @@ async fn a_breach_leaves_the_host_at_once_with_its_context_and_ends_with_its_rul
         op: Op::Above,
         threshold: Some(0.0),
         baseline_factor: None,
+        limit_min: None,
         clear_at: None,
     };
     ask(&running, "config", &central(1, Settings::default(), vec![condition])).await;

@@ -252,6 +252,40 @@ async fn silences_are_made_listed_and_ended() {
 }
 
 #[tokio::test]
+async fn rules_and_silences_say_how_many_hosts_they_select() {
+    let (running, api) = start_with_gateway().await;
+    let sql =
+        "INSERT INTO hosts (id, labels) VALUES ('web-1', '{\"role\":\"web\"}'), ('db-1', '{}')";
+    running.database.client.execute(sql, &[]).await.unwrap();
+    for (selector, count) in [("role=web", 1), ("", 2), ("role=wbe", 0), ("id=db-*|web-1", 2)] {
+        let mut wanted = rule(selector);
+        (wanted["name"], wanted["selector"]) = (json!(format!("of {count}")), json!(selector));
+        let (status, made) = api.post("/rules", &wanted).await.unwrap();
+        assert_eq!((status, &made["hosts_selected"]), (201, &json!(count)), "{made}");
+        let silence =
+            json!({ "selector": selector, "reason": "a", "ends_at": 4_000_000_000_000i64 });
+        let (status, made) = api.post("/silences", &silence).await.unwrap();
+        assert_eq!((status, &made["hosts_selected"]), (201, &json!(count)), "{made}");
+    }
+    let selected = |list: &Value| -> Vec<i64> {
+        let items = list["items"].as_array().unwrap();
+        items.iter().map(|item| item["hosts_selected"].as_i64().unwrap()).collect()
+    };
+    let rules = api.read("/rules").await.unwrap();
+    assert_eq!(selected(&rules), [1, 2, 0, 2]);
+    assert_eq!(selected(&api.read("/silences").await.unwrap()), [2, 0, 2, 1]);
+    let first = &rules["items"][0];
+    let mut changed = first["definition"].clone();
+    changed["selector"] = json!("!role");
+    let path = format!("/rules/{}", first["id"]);
+    let change = json!({ "version": first["version"], "definition": changed });
+    let (_, set) = api.put(&path, &change).await.unwrap();
+    assert_eq!(set["hosts_selected"], 1, "{set}");
+    assert_eq!(api.read(&path).await.unwrap()["hosts_selected"], 1);
+    running.stack.shutdown().await;
+}
+
+#[tokio::test]
 async fn the_dead_mans_switch_is_set_by_one_at_a_time() {
     let (running, api) = start_with_gateway().await;
     let unset = api.read("/deadman").await.unwrap();

@@ -10,7 +10,7 @@ use muster_tests::api::Api;
 use muster_tests::bus::TestHost;
 use serde_json::{Value, json};
 
-use crate::alert_api::rule;
+use crate::alert_api::{rule, sign_in_as};
 use crate::desk::{Desk, cpu_rule};
 use crate::setup::{Running, sign_in, start_with_gateway};
 
@@ -89,6 +89,50 @@ async fn secrets_of_channels_never_come_back() {
         assert_eq!((status, &said["field"]), (422, &json!(field)), "{said}");
         assert!(!said.to_string().contains(SECRET), "{said}");
     }
+    running.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_header_typed_as_a_text_is_sealed_and_others_see_no_more_than_the_server() {
+    let (running, api) = start_with_gateway().await;
+    let mut typed = channel("https://hooks.example:8443/T1/path?key=1", &json!(SECRET));
+    typed["definition"]["headers"]["X-Tenant"] = json!("web");
+    let (status, made) = api.post("/channels", &typed).await.unwrap();
+    let stored = json!({ "stored": true });
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(made["definition"]["headers"]["Authorization"], stored, "{made}");
+    let sql = "SELECT row_to_json(channels)::text, secrets FROM channels";
+    let row = running.database.client.query_one(sql, &[]).await.unwrap();
+    assert!(!row.get::<_, String>(0).contains(SECRET));
+    assert!(row.get::<_, Option<Vec<u8>>>(1).is_some());
+
+    let path = format!("/channels/{}", made["id"]);
+    assert_eq!(api.read(&path).await.unwrap()["definition"]["url"], typed["definition"]["url"]);
+    let mut kept = typed.clone();
+    (kept["version"], kept["definition"]) = (json!(1), made["definition"].clone());
+    assert_eq!(api.put(&path, &kept).await.unwrap().0, 200);
+
+    // As it was stored before such a header was a secret: it is shown to nobody, and not lost.
+    let sql = "UPDATE channels SET secrets = NULL, definition =
+               jsonb_set(definition, '{headers,Authorization}', to_jsonb($1::text))";
+    running.database.client.execute(sql, &[&SECRET]).await.unwrap();
+    let viewer = sign_in_as(&running, "viewer").await;
+    for who in [&api, &viewer] {
+        assert!(!who.read("/channels").await.unwrap().to_string().contains(SECRET));
+    }
+    for seen in [
+        viewer.read(&path).await.unwrap(),
+        viewer.read("/channels").await.unwrap()["items"][0].clone(),
+    ] {
+        let definition = &seen["definition"];
+        assert_eq!(definition["url"], "https://hooks.example:8443/...", "{seen}");
+        assert_eq!(definition["headers"]["X-Tenant"], json!({ "hidden": true }), "{seen}");
+        assert_eq!(definition["headers"]["Authorization"], stored, "{seen}");
+    }
+    kept["version"] = json!(2);
+    assert_eq!(api.put(&path, &kept).await.unwrap().0, 200);
+    let row = running.database.client.query_one("SELECT secrets FROM channels", &[]).await.unwrap();
+    assert!(row.get::<_, Option<Vec<u8>>>(0).is_some(), "it is sealed by the next change");
     running.stack.shutdown().await;
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::secret::Secret;
-use super::super::{Definition, KINDS};
+use super::super::{Definition, KINDS, Secrets};
 use super::{examples, stored};
 
 #[test]
@@ -113,4 +113,53 @@ fn a_secret_that_is_no_longer_named_is_forgotten() {
     let secrets = old.replace(None).unwrap();
     let mut bare = webhook("https://a.example/x", &json!({ "env": "MUSTER_CHANNEL_HOOK" }));
     assert!(bare.replace(Some((&old, &secrets))).unwrap().is_empty());
+}
+
+fn with_header(name: &str, value: &Value) -> Definition {
+    let url = "https://a.example/x";
+    Definition::parse(&json!({ "kind": "webhook", "url": url, "headers": { name: value } }))
+        .unwrap()
+}
+
+#[test]
+fn a_header_that_says_who_sends_is_a_secret_however_it_is_written() {
+    for name in [
+        "Authorization",
+        "proxy-authorization",
+        "COOKIE",
+        "X-Auth",
+        "X-Api-Key",
+        "PRIVATE-TOKEN",
+        "client_secret",
+        "X-Password",
+    ] {
+        for value in [json!("Bearer hush"), json!({ "value": "Bearer hush" })] {
+            let mut definition = with_header(name, &value);
+            assert!(!definition.to_value().to_string().contains("hush"), "{name}");
+            assert!(!format!("{definition:?}").contains("hush"), "{name}");
+            let secrets = definition.replace(None).unwrap();
+            let field = format!("headers.{name}");
+            assert_eq!(secrets.get(&field).unwrap().expose(), "Bearer hush");
+            assert_eq!(definition.to_value()["headers"][name], json!({ "stored": true }));
+        }
+    }
+    let mut open = with_header("X-Tenant", &json!("web"));
+    assert!(open.replace(None).unwrap().is_empty());
+    assert_eq!(open.to_value()["headers"]["X-Tenant"], "web");
+    let named = with_header("Authorization", &json!({ "env": "MUSTER_CHANNEL_A" }));
+    assert_eq!(named.to_value()["headers"]["Authorization"]["env"], "MUSTER_CHANNEL_A");
+    check(
+        "webhook",
+        "headers",
+        &json!({ "X-Token": "hush\r\nA: b" }),
+        "headers.X-Token is a text of",
+    );
+}
+
+#[test]
+fn a_header_that_was_stored_as_a_text_is_sealed_when_its_channel_is_changed() {
+    let old = with_header("Authorization", &json!("Bearer hush"));
+    let mut same = with_header("Authorization", &json!({ "stored": true }));
+    let sealed = same.replace(Some((&old, &Secrets::default()))).unwrap();
+    assert_eq!(sealed.get("headers.Authorization").unwrap().expose(), "Bearer hush");
 }

@@ -23,6 +23,7 @@ pub(crate) mod pipeline;
 pub(crate) mod retention;
 pub(crate) mod rules;
 pub(crate) mod rules_agents;
+pub(crate) mod selected;
 pub(crate) mod series;
 pub(crate) mod settings;
 pub(crate) mod silences;

@@ -1,8 +1,8 @@
 //! Channels: where notifications go. Their secrets come in and never go out again.
 
-use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json as Answer};
 use muster_alerts::channel::seal::NONCE_BYTES;
 use muster_alerts::channel::{Definition, Secrets};
 use muster_runtime::now_ms;
@@ -19,8 +19,10 @@ use super::{App, Gateway, Problem, ProblemBody};
 use crate::io::from_postgres::channels::{self, ChannelRow, Wanted};
 use crate::io::from_postgres::notifications;
 use crate::io::from_postgres::written::Unwritten;
+use crate::io::tokens::Claims;
 use crate::logic::alerts::bad;
 use crate::logic::body::without_nul;
+use crate::logic::channels::{error_shown, shown};
 use crate::logic::settings::BadSettings;
 
 /// In lists it has to fit on a line.
@@ -35,7 +37,8 @@ pub(super) struct Channel {
     /// `ntfy`, `gotify` or `telegram`.
     kind: String,
     /// Its fields are the kind's. In the place of a secret stands `{"stored": true}` or
-    /// `{"env": "NAME"}`.
+    /// `{"env": "NAME"}`. Whoever is no administrator sees no more of an address than its server,
+    /// and `{"hidden": true}` in the place of what a header says.
     #[schema(value_type = Object)]
     definition: Value,
     /// Gets what a rule gives to no channel of its own.
@@ -67,7 +70,8 @@ pub(super) struct NewChannel {
     #[serde(default)]
     kind: Option<String>,
     /// A secret is a text, `{"value": "..."}`, `{"env": "NAME"}` (of the alert workers'
-    /// environment), or `{"stored": true}` for the one that is stored.
+    /// environment), or `{"stored": true}` for the one that is stored. So is what a header of a
+    /// webhook says whose name contains auth, cookie, key, password, secret or token.
     #[schema(value_type = Object)]
     definition: Value,
     #[serde(default)]
@@ -103,13 +107,19 @@ fn yes() -> bool {
     true
 }
 
-impl From<ChannelRow> for Channel {
-    fn from(row: ChannelRow) -> Self {
+impl Channel {
+    fn of(row: ChannelRow, claims: &Claims) -> Self {
+        let may_change = claims.role == "admin";
+        let last_error = match row.last_error {
+            Some(error) if !may_change => Some(error_shown(&error, &row.definition)),
+            error => error,
+        };
         Self {
             id: row.id,
             name: row.name,
             kind: row.kind,
-            definition: row.definition,
+            last_error,
+            definition: shown(row.definition, may_change),
             is_default: row.is_default,
             enabled: row.enabled,
             updated_at: row.updated_at,
@@ -117,20 +127,23 @@ impl From<ChannelRow> for Channel {
             version: row.version,
             sent_24h: row.sent_24h,
             dead_24h: row.dead_24h,
-            last_error: row.last_error,
             waiting: row.waiting,
         }
     }
 }
 
-/// All channels, without their secrets.
+/// All channels, without their secrets; to administrators with their whole addresses.
 #[utoipa::path(
     get, path = "/channels", tag = "alerts",
     responses((status = 200, body = ChannelList), (status = 401, body = ProblemBody))
 )]
-pub(super) async fn list(State(gateway): State<App>) -> Result<Answer<ChannelList>, Problem> {
+pub(super) async fn list(
+    State(gateway): State<App>,
+    Extension(claims): Extension<Claims>,
+) -> Result<Answer<ChannelList>, Problem> {
     let channels = channels::all(&gateway.pool).await?;
-    Ok(Answer(ChannelList { items: channels.into_iter().map(Channel::from).collect() }))
+    let items = channels.into_iter().map(|row| Channel::of(row, &claims)).collect();
+    Ok(Answer(ChannelList { items }))
 }
 
 /// One channel.
@@ -142,9 +155,10 @@ pub(super) async fn list(State(gateway): State<App>) -> Result<Answer<ChannelLis
 )]
 pub(super) async fn one(
     State(gateway): State<App>,
+    Extension(claims): Extension<Claims>,
     Path(id): Path<String>,
 ) -> Result<Answer<Channel>, Problem> {
-    Ok(Answer(channel(&gateway, number("channel", &id)?).await?))
+    Ok(Answer(channel(&gateway, number("channel", &id)?, &claims).await?))
 }
 
 /// Make a channel. Administrators only.
@@ -170,7 +184,7 @@ pub(super) async fn add(
     let sealing = |secrets: &Secrets| seal(&gateway, secrets);
     let id = channels::add(&gateway.pool, wanted, &sealing, &claims.sub).await??;
     info!(user = claims.sub, channel = id, "{} made the channel {name:?}", claims.sub);
-    Ok((StatusCode::CREATED, Answer(channel(&gateway, id).await?)))
+    Ok((StatusCode::CREATED, Answer(channel(&gateway, id, &claims).await?)))
 }
 
 /// Change a channel. Refused where somebody has changed it since the given `version`, and where it
@@ -205,7 +219,7 @@ pub(super) async fn set(
         channels::replace(&gateway.pool, id, version, wanted, key, &sealing, &claims.sub).await?;
     replaced?;
     info!(user = claims.sub, channel = id, "{} changed the channel {name:?}", claims.sub);
-    Ok(Answer(channel(&gateway, id).await?))
+    Ok(Answer(channel(&gateway, id, &claims).await?))
 }
 
 /// Delete a channel; not while a rule names it. Tickets go on to show what it was told, and what
@@ -248,9 +262,9 @@ pub(super) async fn test(
     Ok((StatusCode::ACCEPTED, Answer(TestSent { notification_id })))
 }
 
-async fn channel(gateway: &Gateway, id: i64) -> Result<Channel, Problem> {
+async fn channel(gateway: &Gateway, id: i64, claims: &Claims) -> Result<Channel, Problem> {
     let row = channels::one(&gateway.pool, id).await?;
-    Ok(row.ok_or(Unwritten::NotThere("channel"))?.into())
+    Ok(Channel::of(row.ok_or(Unwritten::NotThere("channel"))?, claims))
 }
 
 fn checked_name(name: &str) -> Result<&str, BadSettings> {

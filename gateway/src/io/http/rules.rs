@@ -14,8 +14,10 @@ use super::body::Named;
 use super::extract::{Admin, Query};
 use super::{App, Gateway, Problem, ProblemBody};
 use crate::io::from_postgres::rules::{self, RuleRow, VersionRow};
+use crate::io::from_postgres::selected;
 use crate::io::from_postgres::written::Unwritten;
 use crate::logic::rules::read;
+use crate::logic::selected::Counts;
 
 /// A rule and how it fares. Times are milliseconds since the Unix epoch.
 #[derive(Serialize, ToSchema)]
@@ -37,6 +39,9 @@ pub(super) struct Rule {
     firing: i64,
     /// Breaches that have not lasted for long enough.
     pending: i64,
+    /// How many hosts the selector selects now. Null where counting would take too long: one rule
+    /// by itself always says it.
+    hosts_selected: Option<i64>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -76,8 +81,8 @@ pub(super) struct VersionQuery {
     version: i64,
 }
 
-impl From<RuleRow> for Rule {
-    fn from(row: RuleRow) -> Self {
+impl Rule {
+    fn of(row: RuleRow, hosts_selected: Option<i64>) -> Self {
         let RuleRow { id, version, definition, is_default, created_at, updated_at, .. } = row;
         let RuleRow { updated_by, firing, pending, .. } = row;
         Self {
@@ -90,6 +95,7 @@ impl From<RuleRow> for Rule {
             updated_by,
             firing,
             pending,
+            hosts_selected,
         }
     }
 }
@@ -101,7 +107,7 @@ impl From<RuleRow> for Rule {
 )]
 pub(super) async fn list(State(gateway): State<App>) -> Result<Answer<RuleList>, Problem> {
     let rules = rules::all(&gateway.pool).await?;
-    Ok(Answer(RuleList { items: rules.into_iter().map(Rule::from).collect() }))
+    Ok(Answer(RuleList { items: counted(&gateway, rules).await? }))
 }
 
 /// Make a rule; the body is its definition. Administrators only.
@@ -223,7 +229,23 @@ pub(super) async fn versions(
 
 async fn rule(gateway: &Gateway, id: i64) -> Result<Rule, Problem> {
     let row = rules::one(&gateway.pool, id).await?;
-    Ok(row.ok_or(Unwritten::NotThere("rule"))?.into())
+    let rules = counted(gateway, row.into_iter().collect()).await?;
+    Ok(rules.into_iter().next().ok_or(Unwritten::NotThere("rule"))?)
+}
+
+/// With how many hosts each is about.
+async fn counted(gateway: &Gateway, rows: Vec<RuleRow>) -> Result<Vec<Rule>, Problem> {
+    let counts = Counts::of(rows.iter().map(selector_of));
+    let selected = selected::count(&gateway.pool, &counts).await?;
+    let rule = |row: RuleRow| {
+        let hosts_selected = selected.get(selector_of(&row)).copied();
+        Rule::of(row, hosts_selected)
+    };
+    Ok(rows.into_iter().map(rule).collect())
+}
+
+fn selector_of(row: &RuleRow) -> &str {
+    row.definition.get("selector").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// What is no number is the number of nothing.

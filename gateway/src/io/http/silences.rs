@@ -15,9 +15,12 @@ use super::extract::{Admin, Query, page_size};
 use super::line_query::present;
 use super::metrics::TIME_MS_MAX;
 use super::rules::number;
-use super::{App, Problem, ProblemBody};
+use super::{App, Gateway, Problem, ProblemBody};
+use crate::io::from_postgres::selected;
 use crate::io::from_postgres::silences::{self, SilenceRow, Which};
+use crate::io::from_postgres::written::Unwritten;
 use crate::logic::alerts::bad;
+use crate::logic::selected::Counts;
 use crate::logic::settings::BadSettings;
 
 /// All that have not ended fit on a page.
@@ -56,6 +59,9 @@ pub(super) struct SilenceItem {
     ended_by: Option<String>,
     /// It holds now.
     is_active: bool,
+    /// How many hosts the selector selects now. Null where counting would take too long: one that
+    /// is made always says it.
+    hosts_selected: Option<i64>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -89,7 +95,7 @@ pub(super) struct NewSilence {
 }
 
 impl SilenceItem {
-    fn of(row: SilenceRow, now: i64) -> Self {
+    fn of(row: SilenceRow, now: i64, hosts_selected: Option<i64>) -> Self {
         let SilenceRow { silence, created_at, ended_at, ended_by } = row;
         Self {
             is_active: ended_at.is_none() && silence.holds_at(now),
@@ -104,8 +110,26 @@ impl SilenceItem {
             created_at,
             ended_at,
             ended_by,
+            hosts_selected,
         }
     }
+}
+
+/// With how many hosts each concerns.
+async fn counted(gateway: &Gateway, rows: Vec<SilenceRow>) -> Result<Vec<SilenceItem>, Problem> {
+    let counts = Counts::of(rows.iter().map(|row| row.silence.selector.as_str()));
+    let selected = selected::count(&gateway.pool, &counts).await?;
+    let now = now_ms();
+    let item = |row: SilenceRow| {
+        let hosts_selected = selected.get(row.silence.selector.as_str()).copied();
+        SilenceItem::of(row, now, hosts_selected)
+    };
+    Ok(rows.into_iter().map(item).collect())
+}
+
+async fn counted_one(gateway: &Gateway, row: SilenceRow) -> Result<SilenceItem, Problem> {
+    let items = counted(gateway, vec![row]).await?;
+    Ok(items.into_iter().next().ok_or(Unwritten::NotThere("silence"))?)
 }
 
 impl NewSilence {
@@ -150,9 +174,7 @@ pub(super) async fn list(
     let more = rows.len() as i64 > limit;
     rows.truncate(limit as usize);
     let next = rows.last().filter(|_| more).map(|row| row.silence.id.to_string());
-    let now = now_ms();
-    let items = rows.into_iter().map(|row| SilenceItem::of(row, now)).collect();
-    Ok(Answer(SilencePage { items, next }))
+    Ok(Answer(SilencePage { items: counted(&gateway, rows).await?, next }))
 }
 
 /// Where numbers order a list, the last one is the cursor.
@@ -178,11 +200,10 @@ pub(super) async fn add(
     Admin(claims): Admin,
     Named(new): Named<NewSilence>,
 ) -> Result<(StatusCode, Answer<SilenceItem>), Problem> {
-    let now = now_ms();
-    let silence = new.checked(&claims.sub, now)?;
+    let silence = new.checked(&claims.sub, now_ms())?;
     let row = silences::add(&gateway.pool, &silence).await??;
     info!(user = claims.sub, silence = row.silence.id, "{} made a silence", claims.sub);
-    Ok((StatusCode::CREATED, Answer(SilenceItem::of(row, now))))
+    Ok((StatusCode::CREATED, Answer(counted_one(&gateway, row).await?)))
 }
 
 /// End a silence before its time. Administrators only.
@@ -200,7 +221,7 @@ pub(super) async fn end(
     let id = number("silence", &id)?;
     let row = silences::end(&gateway.pool, id, &claims.sub).await??;
     info!(user = claims.sub, silence = id, "{} ended silence {id}", claims.sub);
-    Ok(Answer(SilenceItem::of(row, now_ms())))
+    Ok(Answer(counted_one(&gateway, row).await?))
 }
 
 #[cfg(test)]

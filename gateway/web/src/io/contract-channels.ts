@@ -78,6 +78,8 @@ export interface Silence extends SilenceDraft {
   ended_at: number | null;
   ended_by: string | null;
   is_active: boolean;
+  /** How many hosts its selector selects now; null where that is not said. */
+  hosts_selected: number | null;
 }
 
 export interface SilencePage {
@@ -138,6 +140,7 @@ export const parseSilence: Parse<Silence> = shape<Silence>({
   ended_at: nullable(int),
   ended_by: nullable(str),
   is_active: bool,
+  hosts_selected: optional(nullable(int)),
 });
 
 export const parseSilences: Parse<SilencePage> = shape<SilencePage>({ items: list(parseSilence), next: nullable(str) });

@@ -6,10 +6,11 @@ import { parseBacktest, parseDefinition, parseRule, parseVocabulary } from './co
 
 it('reads each kind of condition, and fills in what it does not have', () => {
   expect(parseDefinition(written())).toEqual(definition());
-  const offline = { kind: 'offline', metric: null, instance: null, op: null, threshold: null, baseline_factor: null, clear_at: null, share_percent: null };
+  const offline = { kind: 'offline', metric: null, instance: null, op: null, threshold: null, baseline_factor: null, limit_min: null, clear_at: null, share_percent: null };
   expect(parseDefinition(written({ condition: { kind: 'offline' } })).condition).toEqual(offline);
   const group = { kind: 'group', metric: 'load.one', op: 'at_least', baseline_factor: 3, share_percent: 20 };
-  expect(parseDefinition(written({ condition: group })).condition).toMatchObject({ ...group, threshold: null });
+  expect(parseDefinition(written({ condition: group })).condition).toMatchObject({ ...group, threshold: null, limit_min: null });
+  expect(parseDefinition(written({ condition: { ...group, limit_min: 4 } })).condition.limit_min).toBe(4);
 });
 
 it.each([
@@ -20,6 +21,13 @@ it.each([
 ])('refuses a rule with %j by the name of the field', (changes, complaint) => {
   const rule = { id: 1, version: 1, is_default: false, created_at: 1, updated_at: 1, updated_by: null, firing: 0, pending: 0 };
   expect(() => parseRule({ ...rule, definition: written(changes) })).toThrow(complaint);
+});
+
+it('reads how many hosts a rule is about, where that is said', () => {
+  const rule = { id: 1, version: 1, is_default: false, created_at: 1, updated_at: 1, updated_by: null, firing: 0, pending: 0, definition: written() };
+  expect(parseRule({ ...rule, hosts_selected: 0 }).hosts_selected).toBe(0);
+  expect(parseRule({ ...rule, hosts_selected: null }).hosts_selected).toBeNull();
+  expect(parseRule(rule).hosts_selected).toBeNull();
 });
 
 it('reads what a form may offer', () => {

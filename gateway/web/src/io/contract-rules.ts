@@ -18,6 +18,8 @@ export interface RuleCondition {
   /** One of the two limits is set. */
   threshold: number | null;
   baseline_factor: number | null;
+  /** Beside `baseline_factor`: the limit is never lower. */
+  limit_min: number | null;
   clear_at: number | null;
   share_percent: number | null;
 }
@@ -54,6 +56,8 @@ export interface AlertRule {
   /** How many of its tickets are open, and how many breaches have not lasted long enough. */
   firing: number;
   pending: number;
+  /** How many hosts its selector selects now; null where that is not said. */
+  hosts_selected: number | null;
 }
 
 export interface RuleVersion {
@@ -112,6 +116,7 @@ const parseCondition = shape<RuleCondition>({
   op: optional(nullable(oneOf<Op>(...OPS))),
   threshold: number,
   baseline_factor: number,
+  limit_min: number,
   clear_at: number,
   share_percent: number,
 });
@@ -141,6 +146,7 @@ export const parseRule: Parse<AlertRule> = shape<AlertRule>({
   updated_by: nullable(str),
   firing: int,
   pending: int,
+  hosts_selected: optional(nullable(int)),
 });
 
 export const parseRules: Parse<{ items: AlertRule[] }> = shape<{ items: AlertRule[] }>({ items: list(parseRule) });

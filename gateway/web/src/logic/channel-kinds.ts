@@ -65,7 +65,7 @@ export const CHANNEL_KINDS: readonly KindSpec[] = [
     fields: [
       { name: 'url', words: 'Address', type: 'address', placeholder: 'https://…' },
       { name: 'secret', words: 'Signing secret', type: 'secret', optional: true, hint: 'signs each body (HMAC-SHA256)' },
-      { name: 'headers', words: 'Headers', type: 'headers', optional: true, placeholder: 'X-Tenant: web', hint: 'Name: value, one a line; {secret VALUE} is kept and never shown, {stored} is one that was kept, {env NAME} comes from the environment' },
+      { name: 'headers', words: 'Headers', type: 'headers', optional: true, placeholder: 'X-Tenant: web', hint: 'Name: value, one a line. What is named like a secret (auth, cookie, key, password, secret, token) or written {secret VALUE} is kept and never shown; {stored} is one that was kept, {env NAME} comes from the environment' },
       {
         name: 'content_type',
         words: 'Content type',

@@ -36,6 +36,16 @@ it('takes a secret header in braces', () => {
   expect(channelOf({ ...form, texts: { headers: 'nonsense' } })).toMatchObject({ field: 'headers' });
 });
 
+const withHeaders = (headers: Record<string, unknown>) => formOfChannel(channel('webhook', { url: 'https://a.example', headers, content_type: 'application/json' }));
+
+it('sends a secret header as it was typed, and leaves it as it is once it is stored', () => {
+  const typed = withHeaders({});
+  expect(channelOf({ ...typed, texts: { ...typed.texts, headers: 'Authorization: Bearer x' } })).toMatchObject({ draft: { definition: { headers: { Authorization: 'Bearer x' } } } });
+  const stored = withHeaders({ Authorization: { stored: true }, 'X-Tenant': 'web' });
+  expect(stored.texts['headers']).toBe('Authorization: {stored}\nX-Tenant: web');
+  expect(channelOf(stored)).toMatchObject({ draft: { definition: { headers: { Authorization: { stored: true }, 'X-Tenant': 'web' } } } });
+});
+
 it.each(CHANNEL_KINDS.map(({ kind }) => kind))('asks for what a new channel of kind %s lacks', (kind) => {
   expect(channelOf(newChannel(kind))).toMatchObject({ field: 'name' });
   expect(channelOf({ ...newChannel(kind), name: 'n' })).toMatchObject({ reason: expect.stringMatching(/missing/) });

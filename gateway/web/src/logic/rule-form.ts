@@ -23,6 +23,8 @@ export interface RuleDraft {
   limit: 'threshold' | 'baseline';
   threshold: string;
   factor: string;
+  /** Beside the factor, where a value that is above is a breach. */
+  limitMin: string;
   clearAt: string;
   share: string;
   lasting: string;
@@ -47,6 +49,7 @@ export const NEW_RULE: RuleDraft = {
   limit: 'threshold',
   threshold: '',
   factor: '',
+  limitMin: '',
   clearAt: '',
   share: '',
   lasting: '5 min',
@@ -74,6 +77,7 @@ export function draftOfRule(rule: RuleDefinition, unitOf: (metric: string) => st
     limit: of.baseline_factor === null ? 'threshold' : 'baseline',
     threshold: amountText(of.threshold, unit),
     factor: of.baseline_factor === null ? '' : String(of.baseline_factor),
+    limitMin: amountText(of.limit_min, unit),
     clearAt: amountText(of.clear_at, unit),
     share: of.share_percent === null ? '' : String(of.share_percent),
     lasting: durationText(rule.for_s),
@@ -122,8 +126,13 @@ function secondsIn(field: string, text: string): number {
   return read;
 }
 
+/** Below a usual level there is no least limit: it would be one that is nearer to what is usual. */
+export function hasLeastLimit({ limit, op }: Pick<RuleDraft, 'limit' | 'op'>): boolean {
+  return limit === 'baseline' && (op === 'above' || op === 'at_least');
+}
+
 function conditionOf(draft: RuleDraft, unit: string): Written {
-  const { kind, metric, instance, op, limit, clearAt } = draft;
+  const { kind, metric, instance, op, limit, limitMin, clearAt } = draft;
   if (kind === 'offline') return { kind };
   const isThreshold = limit === 'threshold';
   return {
@@ -132,6 +141,7 @@ function conditionOf(draft: RuleDraft, unit: string): Written {
     ...(instance.trim() !== '' && { instance: instance.trim() }),
     op,
     ...(isThreshold ? { threshold: amountIn('condition.threshold', draft.threshold, unit) } : { baseline_factor: amountIn('condition.baseline_factor', draft.factor, '') }),
+    ...(hasLeastLimit(draft) && limitMin.trim() !== '' && { limit_min: amountIn('condition.limit_min', limitMin, unit) }),
     ...(isThreshold && clearAt.trim() !== '' && { clear_at: amountIn('condition.clear_at', clearAt, unit) }),
     ...(kind === 'group' && { share_percent: amountIn('condition.share_percent', draft.share, 'percent') }),
   };

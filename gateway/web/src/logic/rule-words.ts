@@ -17,10 +17,12 @@ export function unitIn(units: Units, metric: string): string {
   return units.get(metric) ?? unitOfMetric(metric);
 }
 
-export function limitWords({ metric, op, threshold, baseline_factor }: RuleCondition, units: Units = NO_UNITS): string {
+export function limitWords({ metric, op, threshold, baseline_factor, limit_min }: RuleCondition, units: Units = NO_UNITS): string {
   const way = op === null ? '' : OP_WORDS[op];
-  if (baseline_factor !== null) return `${way} ${plain(baseline_factor)} × its usual level`;
-  return `${way} ${amountWords(threshold, unitIn(units, metric ?? ''))}`;
+  const unit = unitIn(units, metric ?? '');
+  if (baseline_factor === null) return `${way} ${amountWords(threshold, unit)}`;
+  const least = limit_min === null ? '' : ` and ${way} ${amountWords(limit_min, unit)}`;
+  return `${way} ${plain(baseline_factor)} × its usual level${least}`;
 }
 
 /** What is a breach. */
@@ -72,6 +74,7 @@ function fieldsOf(rule: RuleDefinition, names: ReadonlyMap<number, string>, unit
     ['Is breached', of.op === null ? NOTHING : OP_WORDS[of.op]],
     ['Threshold', amount(of.threshold)],
     ['Times its usual level', of.baseline_factor === null ? NOTHING : plain(of.baseline_factor)],
+    ['At least', amount(of.limit_min)],
     ['Ends at', amount(of.clear_at)],
     ['Share of hosts', of.share_percent === null ? NOTHING : `${plain(of.share_percent)} %`],
     ['For', durationText(rule.for_s)],

@@ -33,9 +33,17 @@ export function readSelector(text: string): Term | null {
   return readable.length === terms.length ? (host) => readable.every((term) => term(host)) : null;
 }
 
-export function selectedWords(text: string, hosts: readonly Wanted[]): string {
+/** What a selector means now. One that means nobody is allowed, and seldom what was wanted. */
+export interface Selected {
+  words: string;
+  isNobody: boolean;
+}
+
+export function selectedNow(text: string, hosts: readonly Wanted[]): Selected {
   const selector = readSelector(text);
-  if (selector === null) return 'This cannot be read yet.';
+  if (selector === null) return { words: 'This cannot be read yet.', isNobody: false };
   const number = hosts.filter(selector).length;
-  return `${number === hosts.length ? (number === 1 ? 'The only host' : `All ${number} hosts`) : `${number} of ${hosts.length} hosts`} now.`;
+  const all = number === 1 ? 'the only host' : `all ${number} hosts`;
+  const isNobody = number === 0 && hosts.length > 0;
+  return { words: `Selects ${number === hosts.length && number > 0 ? all : `${number} of ${hosts.length} hosts`} now.`, isNobody };
 }

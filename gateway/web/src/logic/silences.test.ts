@@ -1,7 +1,7 @@
 // Silences: which hold, when, and a form of one; and the selectors by which they are meant.
 import { expect, it } from 'vitest';
 import { NEW_SILENCE, recurrenceWords, scopeWords, silenceCounts, silenceOf, silenceOfTicket, stateOf, weekdaysWords, whenWordsOf } from './silences';
-import { readSelector, selectedWords } from './selector';
+import { readSelector, selectedNow } from './selector';
 import { host } from './testing';
 import { silence } from './testing-alerts';
 
@@ -80,7 +80,9 @@ it.each(['role=', 'role=,x', '=web', '!role=web', 'a b=c', ','])('does not read 
 });
 
 it('says how many hosts are meant', () => {
-  expect(selectedWords('role=web', hosts)).toBe('2 of 3 hosts now.');
-  expect(selectedWords('', hosts)).toBe('All 3 hosts now.');
-  expect(selectedWords('role=', hosts)).toBe('This cannot be read yet.');
+  expect(selectedNow('role=web', hosts)).toEqual({ words: 'Selects 2 of 3 hosts now.', isNobody: false });
+  expect(selectedNow('', hosts).words).toBe('Selects all 3 hosts now.');
+  expect(selectedNow('role=wbe', hosts)).toEqual({ words: 'Selects 0 of 3 hosts now.', isNobody: true });
+  expect(selectedNow('role=', hosts)).toEqual({ words: 'This cannot be read yet.', isNobody: false });
+  expect(selectedNow('', [])).toEqual({ words: 'Selects 0 of 0 hosts now.', isNobody: false });
 });

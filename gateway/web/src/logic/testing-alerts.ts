@@ -57,7 +57,7 @@ export function definition(changes: Partial<RuleDefinition> = {}): RuleDefinitio
   return {
     name: 'CPU critical',
     enabled: true,
-    condition: { kind: 'metric', metric: 'cpu.usage_percent', instance: null, op: 'above', threshold: 90, baseline_factor: null, clear_at: null, share_percent: null },
+    condition: { kind: 'metric', metric: 'cpu.usage_percent', instance: null, op: 'above', threshold: 90, baseline_factor: null, limit_min: null, clear_at: null, share_percent: null },
     for_s: 300,
     cooldown_s: 1_800,
     priority: 'critical',
@@ -72,5 +72,5 @@ export function definition(changes: Partial<RuleDefinition> = {}): RuleDefinitio
 }
 
 export function silence(changes: Partial<Silence> = {}): Silence {
-  return { id: 1, selector: 'role=web', rule_id: null, reason: 'release', author: 'ada', starts_at: 1_000, ends_at: 9_000, recurrence: null, created_at: 1_000, ended_at: null, ended_by: null, is_active: true, ...changes };
+  return { id: 1, selector: 'role=web', rule_id: null, reason: 'release', author: 'ada', starts_at: 1_000, ends_at: 9_000, recurrence: null, created_at: 1_000, ended_at: null, ended_by: null, is_active: true, hosts_selected: 2, ...changes };
 }

@@ -126,7 +126,7 @@ function SecretField({ spec, draft, wrong, onDraft }: SecretFieldProps) {
   const shown = [...new Set(sources)].filter((source) => source !== 'keep' || draft.source === 'keep');
   const isTyped = draft.source === 'value' || draft.source === 'env' || draft.source === 'plain';
   return (
-    <FormField label={optional ? `${words} (optional)` : words} name={name} wrong={wrong} hint={draft.source === 'keep' ? 'it is stored, and never shown' : draft.source === 'env' ? 'the variable’s name, where the alert workers run' : draft.source === 'plain' ? 'it may be shown' : hint}>
+    <FormField label={optional ? `${words} (optional)` : words} name={name} wrong={wrong} hint={draft.source === 'keep' ? 'it is stored, and never shown' : draft.source === 'env' ? 'the variable’s name, where the alert workers run' : draft.source === 'plain' ? 'administrators see it; others see only its server' : hint}>
       {(aria) => (
         <span className="secret-field">
           <select value={draft.source} aria-label={`Where ${words.toLowerCase()} comes from`} onChange={(event) => onDraft({ source: event.target.value as SecretSource, text: '' })}>

@@ -2,7 +2,7 @@
 import type { ConditionKind, Op, Vocabulary } from '../io/contract-rules';
 import { OPS } from '../io/contract-rules';
 import { unitSuffix } from '../logic/quantities';
-import type { RuleDraft } from '../logic/rule-form';
+import { hasLeastLimit, type RuleDraft } from '../logic/rule-form';
 import { OP_WORDS, unitIn, type Units } from '../logic/rule-words';
 import { FormField, type Wrong } from './form-parts';
 
@@ -106,9 +106,16 @@ function LimitFields({ draft, wrong, units, onChange }: ConditionFieldsProps) {
           </FormField>
         </>
       ) : (
-        <FormField label="Times" name="condition.baseline_factor" wrong={wrong} hint="of the level that is usual for it">
-          {(aria) => <input {...aria} inputMode="decimal" value={draft.factor} placeholder="5" onChange={(event) => onChange({ factor: event.target.value })} />}
-        </FormField>
+        <>
+          <FormField label="Times" name="condition.baseline_factor" wrong={wrong} hint="of the level that is usual for it">
+            {(aria) => <input {...aria} inputMode="decimal" value={draft.factor} placeholder="5" onChange={(event) => onChange({ factor: event.target.value })} />}
+          </FormField>
+          {hasLeastLimit(draft) && (
+            <FormField label={`At least${behind}`} name="condition.limit_min" wrong={wrong} hint="the limit is never lower, so that nothing on an idle host is a spike; empty: no least">
+              {(aria) => <input {...aria} value={draft.limitMin} onChange={(event) => onChange({ limitMin: event.target.value })} />}
+            </FormField>
+          )}
+        </>
       )}
     </>
   );

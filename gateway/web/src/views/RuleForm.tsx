@@ -8,11 +8,11 @@ import { PRIORITY_WORDS } from '../logic/alerts';
 import { defaultChannelsWords } from '../logic/channels';
 import type { RuleDraft } from '../logic/rule-form';
 import type { Units } from '../logic/rule-words';
-import { selectedWords } from '../logic/selector';
 import { CheckIcon, WarningIcon } from './icons';
 import { ConditionFields } from './ConditionFields';
 import { FormField, Switch, type Wrong } from './form-parts';
 import { ChannelChoice, Escalation } from './RuleChannels';
+import { SelectorField } from './SelectorField';
 import { TemplateFields } from './TemplateFields';
 
 export interface RuleFormProps {
@@ -67,9 +67,7 @@ export function RuleForm(props: RuleFormProps) {
         <FormField label="Cooldown" name="cooldown_s" wrong={wrong} hint="after its end, a new breach opens nothing for so long">
           {(aria) => <input {...aria} value={draft.cooldown} onChange={(event) => set({ cooldown: event.target.value })} />}
         </FormField>
-        <FormField label="Hosts" name="selector" wrong={wrong} className="form-wide" hint={`${selectedWords(draft.selector, hosts)} Empty: all; role=web|db, env!=test, !canary, id=web-*`}>
-          {(aria) => <input {...aria} value={draft.selector} placeholder="all hosts" spellCheck={false} autoCapitalize="off" onChange={(event) => set({ selector: event.target.value })} />}
-        </FormField>
+        <SelectorField selector={draft.selector} hosts={hosts} wrong={wrong} example="role=web|db, env!=test, !canary, id=web-*" ofNobody="The rule would never fire." onChange={(selector) => set({ selector })} />
       </div>
       <TemplateFields draft={draft} wrong={wrong} fields={vocabulary.template_fields} onChange={set} />
       <fieldset className="form-part">

@@ -5,6 +5,7 @@ import { count } from '../logic/format';
 import { conditionWords, lastingWords, selectorWords, type Units } from '../logic/rule-words';
 import { PriorityMark } from './AlertParts';
 import { Switch } from './form-parts';
+import { NobodyMark } from './SelectorField';
 
 export interface RuleListProps {
   rules: readonly AlertRule[];
@@ -34,7 +35,7 @@ interface RowProps {
 }
 
 function Row({ rule, units, mayEdit, busy, onEnable }: RowProps) {
-  const { id, definition, is_default, firing, pending } = rule;
+  const { id, definition, is_default, firing, pending, hosts_selected } = rule;
   const { name, enabled, priority, condition, selector, escalation } = definition;
   return (
     <li className={enabled ? 'rule-row' : 'rule-row rule-off'} data-rule={id}>
@@ -56,7 +57,10 @@ function Row({ rule, units, mayEdit, busy, onEnable }: RowProps) {
         </p>
       </div>
       <PriorityMark priority={priority} />
-      <span className={selector.trim() === '' ? 'rule-hosts rule-hosts-all' : 'rule-hosts'}>{selectorWords(selector)}</span>
+      <span className={selector.trim() === '' ? 'rule-hosts rule-hosts-all' : 'rule-hosts'}>
+        {selectorWords(selector)}
+        {hosts_selected === 0 && <NobodyMark words="No host is selected: the rule never fires" />}
+      </span>
       <span className="rule-now">
         {firing > 0 && (
           <Link className="rule-firing" href={`/alerts?rule=${id}`}>

@@ -1,10 +1,10 @@
 // The form of a silence: what it keeps quiet, and when, once or at times that recur.
 import type { Host } from '../io/contract';
 import { WEEKDAYS } from '../io/contract-channels';
-import { selectedWords } from '../logic/selector';
 import { QUICK_LASTING, WEEKDAY_WORDS, type SilenceForm } from '../logic/silences';
 import { FormField, isAbout, type Wrong } from './form-parts';
 import { WarningIcon } from './icons';
+import { SelectorField } from './SelectorField';
 
 export interface SilenceFormViewProps {
   form: SilenceForm;
@@ -32,9 +32,7 @@ export function SilenceFormView(props: SilenceFormViewProps) {
       }}
     >
       <div className="form-row">
-        <FormField label="Hosts" name="selector" wrong={wrong} className="form-wide" hint={`${selectedWords(form.selector, hosts)} Empty: all; role=web, !canary or id=db-1`}>
-          {(aria) => <input {...aria} value={form.selector} placeholder="all hosts" spellCheck={false} autoCapitalize="off" onChange={(event) => set({ selector: event.target.value })} />}
-        </FormField>
+        <SelectorField selector={form.selector} hosts={hosts} wrong={wrong} example="role=web, !canary or id=db-1" ofNobody="Nothing would be silenced." onChange={(selector) => set({ selector })} />
         <FormField label="Rule" name="rule_id" wrong={wrong}>
           {(aria) => (
             <select {...aria} value={form.rule} onChange={(event) => set({ rule: event.target.value })}>

@@ -3,6 +3,7 @@ import type { Silence } from '../io/contract-channels';
 import { moment } from '../logic/format';
 import { scopeWords, whenWordsOf } from '../logic/silences';
 import { CalendarIcon, ClockIcon } from './icons';
+import { NobodyMark } from './SelectorField';
 
 export interface SilenceListProps {
   silences: readonly Silence[];
@@ -21,7 +22,10 @@ export function SilenceList({ silences, now, ruleName, onEnd }: SilenceListProps
             {silence.recurrence ? <CalendarIcon /> : <ClockIcon />}
           </span>
           <div className="silence-what">
-            <p className="silence-scope">{scopeWords(silence, ruleName)}</p>
+            <p className="silence-scope">
+              {scopeWords(silence, ruleName)}
+              {silence.hosts_selected === 0 && <NobodyMark words="No host is selected: nothing is silenced" />}
+            </p>
             <p className="silence-reason">{silence.reason}</p>
           </div>
           <div className="silence-when">
