@@ -121,10 +121,9 @@ pub fn verdict(page: &Page, is_late: bool, is_storm: bool) -> Verdict {
         PageKind::Opened if is_over && is_storm => Verdict::TellNobody(OVER_IN_STORM),
         PageKind::Escalated if is_over => Verdict::TellNobody(OVER),
         PageKind::Escalated if is_late => Verdict::TellNobody(LONG_DUE),
-        PageKind::Opened | PageKind::Escalated => Verdict::Tell,
         // Whoever was not told that it began need not be told that it is over.
         PageKind::Resolved if page.thread.is_none() => Verdict::Drop,
-        PageKind::Resolved => Verdict::Tell,
+        _ => Verdict::Tell,
     }
 }
 
