@@ -98,7 +98,7 @@ mod tests {
     }
 
     /// Beside a baseline.
-    fn least(limit_min: Value) -> Value {
+    fn least(limit_min: &Value) -> Value {
         json!({ "kind": "metric", "metric": "network.rx_bytes_per_s", "op": "above",
                 "baseline_factor": 5, "limit_min": limit_min })
     }
@@ -108,8 +108,8 @@ mod tests {
         for (rule, field) in [
             (with("/condition/threshold", json!("NaN")), "condition.threshold"),
             (with("/condition/threshold", json!(null)), "condition.threshold"),
-            (with("/condition", least(json!(-1))), "condition.limit_min"),
-            (with("/condition", least(json!("much"))), "condition.limit_min"),
+            (with("/condition", least(&json!(-1))), "condition.limit_min"),
+            (with("/condition", least(&json!("much"))), "condition.limit_min"),
             (with("/condition/metric", json!("cpu.magic")), "condition.metric"),
             (with("/condition/op", json!("over")), "condition.op"),
             (with("/condition/kind", json!("magic")), "condition.kind"),

@@ -198,13 +198,12 @@ fn parameters(
     prepared: &Prepared,
     text: &[u8],
 ) -> Result<Vec<MailParameter>, Failure> {
+    let envelope = prepared.message.envelope();
+    let mut addresses = envelope.from().into_iter().chain(envelope.to());
+    let is_beyond = addresses.any(|address| !AsRef::<str>::as_ref(address).is_ascii());
     let mut parameters = Vec::new();
     for (is_needed, extension, parameter) in [
-        (
-            prepared.message.envelope().has_non_ascii_addresses(),
-            Extension::SmtpUtfEight,
-            MailParameter::SmtpUtfEight,
-        ),
+        (is_beyond, Extension::SmtpUtfEight, MailParameter::SmtpUtfEight),
         (
             !text.is_ascii(),
             Extension::EightBitMime,
