@@ -305,10 +305,11 @@ mod tests {
 
     #[test]
     fn an_episode_that_goes_on_has_no_end_and_a_spike_is_measured_by_its_baseline() {
-        let found =
-            tested(&rule("Network spike, sent"), &[(1000.0, 60), (4000.0, 1), (6000.0, 20)]);
+        let spike = rule("Network spike, sent");
+        let found = tested(&spike, &[(300_000.0, 60), (1_200_000.0, 1), (1_800_000.0, 20)]);
         let [episode] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!((episode.to, episode.peak), (None, 6000.0));
+        assert_eq!((episode.to, episode.peak), (None, 1_800_000.0));
+        assert_eq!(tested(&spike, &[(1000.0, 60), (6000.0, 20)]), []);
         assert_eq!(tested(&rule("CPU high"), &[(76.0, 120)]), []);
     }
 
