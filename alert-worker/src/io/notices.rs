@@ -82,8 +82,9 @@ async fn name_hosts_of_group(
 }
 
 /// A channel that is switched off gets its row too, as one that was given up: people see what they
-/// were not told. One that was deleted since a ticket was opened gets none. One that was told of the end of all these tickets already, because it belongs to
-/// two steps of an escalation, is not told again.
+/// were not told. One that was deleted since a ticket was opened gets none. One that was told of the
+/// end of all these tickets already, because it belongs to two steps of an escalation, is not told
+/// again.
 const INSERT: &str = "
     INSERT INTO notifications (key, channel_id, alert_ids, kind, payload, state, error)
     SELECT channels.id || '/' || $2, channels.id, ticket.ids, $4, $5,

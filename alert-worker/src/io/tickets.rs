@@ -79,7 +79,8 @@ fn row(draft: &TicketDraft) -> serde_json::Value {
     })
 }
 
-/// What a person has resolved stays resolved by that person, when it was.
+/// Locks in the order of ids, as whoever gathers pages does. What a person has resolved stays
+/// resolved by that person, when it was.
 const PATCH: &str = "
     WITH patch AS (
         SELECT *, to_timestamp(resolved_ms / 1000.0) AS resolved_at
@@ -93,6 +94,8 @@ const PATCH: &str = "
             patch.how IS NOT NULL AND (is_reopened OR stored.status <> 'resolved') AS ends,
             patch.how IS NULL AND patch.is_reopened AS begins
         FROM patch JOIN alerts AS stored ON stored.key = patch.key
+        ORDER BY stored.id
+        FOR NO KEY UPDATE OF stored
     )
     UPDATE alerts AS stored
     SET priority = coalesce(found.priority, stored.priority),
