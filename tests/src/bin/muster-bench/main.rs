@@ -20,6 +20,10 @@ use clap::{Parser, ValueEnum};
 
 use figures::Figures;
 
+/// That of the services: the engine is measured in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures Muster on this machine. With no name: everything but chaos, which is no measure.
 #[derive(Parser)]
 struct Arguments {
