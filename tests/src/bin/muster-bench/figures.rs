@@ -25,7 +25,9 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Tells it at once: the whole table comes minutes later.
     pub fn add(&mut self, figure: Figure) {
+        eprintln!("  {}: {:.3} {}", figure.name, figure.value, figure.unit);
         self.all.push(figure);
     }
 
